@@ -1,0 +1,41 @@
+"""The bounds of everything that is said, each with its reason. Checked where a message enters."""
+
+SEATS_MAX = 64
+"""Seats a client may ask for in one job: accuracy gains end near 40 votes, and one job must not
+fill the swarm."""
+
+PROMPT_BYTES_MAX = 1 << 20
+"""Prompt and system text together: four times the longest context of small models (256k tokens)."""
+
+TEXT_BYTES_MAX = 256 << 10
+"""Text of one vote. A longer one is cut by the worker and counts as finish "length"."""
+
+FRAME_BYTES_MAX = 32 << 20
+"""A frame: a verdict with the texts of 64 seats, 16 MiB, and room for encoding."""
+
+FRAME_MESSAGES_MAX = 256
+"""Messages in one frame: past this, batching saves nothing more and only delays the first."""
+
+MAX_TOKENS_MAX = 131_072
+"""Tokens of one answer: the longest context that small models are run with."""
+
+SEED_MAX = 2**31 - 1
+"""Seeds are 31 bits: positive in every engine's type, and never llama.cpp's 2**32-1, "random"."""
+
+TEMPERATURE_MAX = 5.0
+"""Above this every engine samples noise."""
+
+TIMEOUT_S_MAX = 24 * 3600.0
+"""No job without an end: a day is longer than any vote."""
+
+CHOICES_MAX = 64
+"""Choices of one question; as many as there can be seats."""
+
+STOP_STRINGS_MAX = 8
+"""Each is searched for in every new piece of text."""
+
+NAME_CHARS_MAX = 128
+"""Names of jobs, nodes, workers and models, as they stand in tables and logs."""
+
+JOBS_LISTED_MAX = 1000
+"""Rows in one JOBS report."""
