@@ -80,12 +80,11 @@ def find(env: Mapping[str, str] = os.environ) -> Home:
     if "com.termux" in env.get("PREFIX", ""):
         path = Path(env["HOME"]) / f".{APP}"
         return Home(state=path, config=path, runtime=path / "run")
-    from platformdirs import PlatformDirs  # noqa: PLC0415 - not needed where SWARM_HOME is set
+    from platformdirs import PlatformDirs
 
     dirs = PlatformDirs(APP, appauthor=False)
-    return Home(
-        state=dirs.user_data_path, config=dirs.user_config_path, runtime=dirs.user_runtime_path
-    )
+    state = dirs.user_data_path
+    return Home(state=state, config=dirs.user_config_path, runtime=state / "run")
 
 
 def prepare(home: Home) -> None:
