@@ -46,15 +46,15 @@ class FrameError(SwarmError):
     """Bytes that are no frame of ours."""
 
 
-class FrameTooLarge(FrameError):  # noqa: N818 - reads as the state it names
+class FrameTooLarge(FrameError):
     """A frame over FRAME_BYTES_MAX."""
 
 
-class WrongVersion(FrameError):  # noqa: N818 - reads as the state it names
+class WrongVersion(FrameError):
     """A frame of another protocol version."""
 
 
-class UnknownMessage(FrameError):  # noqa: N818 - reads as the state it names
+class UnknownMessage(FrameError):
     """A well-formed message that has no meaning here; `say` is its tag."""
 
     def __init__(self, say: str) -> None:

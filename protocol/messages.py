@@ -13,6 +13,7 @@ worker and broker
     serve   = BALLOT *( VOTE | ABSTAIN | DECLINE )       one for each seat of the ballot
     recall  = RECALL                      these seats are not wanted any more: no reply
     leave   = STOP *( VOTE … ) GONE       the worker finishes what it has, unless told `now`
+    fail    = GONE                        instead of READY: it could not load its model
     again   = INTRODUCE READY             a broker that does not know the sender asks it to join
 
 Compatibility: a new field has a default, a field never changes its type, unknown fields are
@@ -366,9 +367,10 @@ class Decline(Message, frozen=True):
 
 
 class Gone(Message, frozen=True):
-    """The worker leaves; what it still held was not answered."""
+    """The worker leaves, or could not start; what it still held was not answered."""
 
     reason: str
+    worker: WorkerId = WorkerId("")  # named by one that never was READY
 
 
 # ---------------------------------------------------------------- broker to worker

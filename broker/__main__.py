@@ -1,0 +1,127 @@
+"""`python -m broker`: run this node's broker, and the workers that its settings ask for.
+
+Ends with 0 when asked to end, 78 when the configuration or the home cannot be used, 1 on anything
+else, such as a broker that already runs here.
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+from importlib.metadata import version
+
+import zmq
+
+from broker import identity, lock, service
+from broker.core import Broker
+from broker.state import NodeIdentity
+from broker.supervisor import Supervisor
+from detect import home, settings
+
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3)
+
+
+class _Failure(Exception):
+    """What the user is told before the process ends with this code."""
+
+    def __init__(self, code: int, seen: str, because: str, hint: str) -> None:
+        super().__init__(seen)
+        self.code, self.because, self.hint = code, because, hint
+
+
+def main() -> int:
+    """Run until asked to end."""
+    args = _arguments()
+    try:
+        return _run(args)
+    except _Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        if failure.because:
+            print(f"because: {failure.because}", file=sys.stderr)
+        print(f"hint: {failure.hint}", file=sys.stderr)
+        return failure.code
+
+
+def _run(args: argparse.Namespace) -> int:
+    here, chosen = _configure(args)
+    try:
+        held = lock.hold(here.lock)
+    except lock.AlreadyRunning as other:
+        raise _Failure(
+            1,
+            "a broker already runs on this home",
+            f"process {other.pid} holds {here.lock}",
+            "use it, end it with `swarmctl down`, or set SWARM_HOME to another folder",
+        ) from None
+    with held:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        router = service.bind(context, here.address)
+        here.socket.chmod(0o600)
+        core = Broker(_identity(here, chosen), random.Random(os.urandom(16)), time.monotonic())
+        supervisor = Supervisor(_worker_arguments(chosen))
+        try:
+            service.Service(core, router, supervisor, args.lifeline).run(chosen.workers)
+        finally:
+            router.close()
+            context.term()
+            here.socket.unlink(missing_ok=True)
+    return 0
+
+
+def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:
+    here = home.find()
+    flags = {name: value for name, value in vars(args).items() if name != "lifeline"}
+    try:
+        chosen = settings.load(here, os.environ, flags)
+        home.prepare(here)
+        _ = here.address
+    except home.HomeError as error:
+        raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
+    except settings.SettingsError as error:
+        raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
+    return here, chosen
+
+
+def _identity(here: home.Home, chosen: settings.Settings) -> NodeIdentity:
+    try:
+        node = identity.node_id(here.key)
+    except (identity.BadKey, OSError) as error:
+        raise _Failure(
+            EXIT_CONFIG,
+            f"the node's key cannot be used: {error}",
+            "peers know this node by it, so it is never replaced by itself",
+            f"restore {here.key}, or remove it to become a new node",
+        ) from None
+    return NodeIdentity(
+        id=node,
+        name=chosen.name,
+        version=version("local-swarm"),
+        pid=os.getpid(),
+        address=here.address,
+        home=str(here.state),
+    )
+
+
+def _worker_arguments(chosen: settings.Settings) -> list[str]:
+    arguments = ["--model", chosen.model, "--engine", chosen.engine, "--slots", str(chosen.slots)]
+    if chosen.context is not None:
+        arguments += ["--context", str(chosen.context)]
+    return [*arguments, "--gpu-layers", str(chosen.gpu_layers)]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m broker", description=__doc__)
+    parser.add_argument("--workers", help="worker processes to start and keep")
+    parser.add_argument("--slots", help="seeds that each worker decodes together")
+    parser.add_argument("--model", help="abacus, or the path of a GGUF file")
+    parser.add_argument("--engine", help="auto, llamacpp or scripted")
+    parser.add_argument("--context", help="tokens that prompt and answer may take together")
+    parser.add_argument("--gpu-layers", help="auto, all, or the number of the model's layers")
+    parser.add_argument("--name", help="this node's name, for people")
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What is refused before it becomes a job: each refusal says what was seen and what to do next."""
+
+import math
+from collections.abc import Iterator
+
+from broker.voting import ANSWER_TYPES, STOP_MODES
+from protocol import limits
+from protocol import messages as m
+from protocol.errors import Code, Problem
+
+
+def problem_of(submit: m.Submit) -> Problem | None:
+    """The first thing wrong with a job, or None."""
+    return next(_problems(submit), None)
+
+
+def _problems(submit: m.Submit) -> Iterator[Problem]:
+    yield from _texts(submit)
+    yield from _numbers(submit)
+    yield from _answers(submit)
+
+
+def _texts(s: m.Submit) -> Iterator[Problem]:
+    if not s.job or len(s.job) > limits.NAME_CHARS_MAX:
+        yield _invalid(f"a job id of {len(s.job)} characters", "use a UUID")
+    if not s.prompt.strip():
+        yield _invalid("an empty prompt", "give a question: swarmctl submit 'What is 6 times 7?'")
+    size = len(s.prompt) + len(s.system)
+    if size * 4 > limits.PROMPT_BYTES_MAX:  # only then is it worth counting exactly
+        size = len(s.prompt.encode()) + len(s.system.encode())
+        if size > limits.PROMPT_BYTES_MAX:
+            yield Problem(
+                Code.TOO_LARGE,
+                f"a prompt of {size} bytes",
+                f"the limit is {limits.PROMPT_BYTES_MAX}",
+                "shorten it, or split it into several questions",
+            )
+    if len(s.model) > limits.NAME_CHARS_MAX:
+        yield _invalid(f"a model name of {len(s.model)} characters", "see `swarmctl workers`")
+    if len(s.stop_strings) > limits.STOP_STRINGS_MAX or not all(s.stop_strings):
+        yield _invalid(
+            f"{len(s.stop_strings)} stop strings",
+            f"give 1 to {limits.STOP_STRINGS_MAX}, none empty",
+        )
+
+
+def _numbers(s: m.Submit) -> Iterator[Problem]:
+    checks: list[tuple[str, float, float, float]] = [
+        ("votes", s.votes, 1, limits.SEATS_MAX),
+        ("temperature", s.temperature, 0, limits.TEMPERATURE_MAX),
+        ("max-tokens", s.max_tokens, 1, limits.MAX_TOKENS_MAX),
+        ("seed", s.seed or 0, 0, limits.SEED_MAX),
+        ("min-agreement", s.min_agreement, 0, 1),
+    ]
+    for name, value, low, high in checks:
+        if not (math.isfinite(value) and low <= value <= high):
+            yield _invalid(f"--{name} {value:g}", f"give {low:g} to {high:g}")
+    if not 0 < s.timeout_s <= limits.TIMEOUT_S_MAX:
+        yield _invalid(f"--timeout {s.timeout_s:g} s", f"up to {limits.TIMEOUT_S_MAX:g} s")
+
+
+def _answers(s: m.Submit) -> Iterator[Problem]:
+    if s.answer not in ANSWER_TYPES:
+        yield _invalid(f"--answer {s.answer!r}", f"one of {', '.join(ANSWER_TYPES)}")
+    if s.stop not in STOP_MODES:
+        yield _invalid(f"--stop {s.stop!r}", f"one of {', '.join(STOP_MODES)}")
+    if s.choices and s.answer not in ("auto", "choice"):
+        yield _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
+    if len(s.choices) > limits.CHOICES_MAX or not all(choice.strip() for choice in s.choices):
+        yield _invalid(
+            f"{len(s.choices)} choices", f"give 2 to {limits.CHOICES_MAX}, none of them empty"
+        )
+    if len({choice.strip().casefold() for choice in s.choices}) < len(s.choices):
+        yield _invalid(f"--choices {','.join(s.choices)[:80]}", "each choice may stand once")
+
+
+def _invalid(seen: str, allowed: str) -> Problem:
+    return Problem(Code.INVALID, seen, "", allowed)

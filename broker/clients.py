@@ -1,0 +1,202 @@
+"""The conversation with clients: what they ask for, and what they are told."""
+
+from broker import admission, conduct, reports
+from broker.events import Route, Send, Spawn, Write
+from broker.fleet import WORKERS_MAX
+from broker.job import Job
+from broker.records import JobAccepted
+from broker.roster import matches
+from broker.state import DRAIN_S, State
+from protocol import messages as m
+from protocol.errors import Code, Problem
+from protocol.ids import JobId
+from protocol.limits import SEED_MAX
+
+LISTENERS_MAX = 64
+"""Clients that wait for one job; another one is told to ask again later."""
+
+RETRY_S_MAX = 60.0
+"""The longest "retry after": by then the picture is another one."""
+
+
+def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
+    """Take a job, or say why not. The same job id again is the same job."""
+    if job := state.jobs.get(said.job):
+        _accepted(state, route, job)
+        _listen(state, route, job, said.watch)
+        return
+    if problem := admission.problem_of(said) or _no_room(state, said, now) or _nobody(state, said):
+        state.counters.rejected += 1
+        state.out.append(Send(route, m.Rejected(problem, said.job)))
+        return
+    job = _new_job(state, said, now)
+    state.out.append(Write(JobAccepted(job.submit, job.asked, job.seed, job.notes)))
+    job.listeners[route] = said.watch
+    _accepted(state, route, job)
+    job.open_seats()
+    state.jobs.add(job)
+
+
+def _new_job(state: State, said: m.Submit, now: float) -> Job:
+    seed = state.rng.randint(0, SEED_MAX) if said.seed is None else said.seed
+    distinct = said.votes
+    if said.temperature == 0 and said.votes > 1:
+        distinct = min(said.votes, max(1, len(state.roster.digests(said.model))))
+    job = Job(said, distinct, seed, now)
+    if distinct < said.votes:
+        job.notes = (
+            f"temperature 0: each of {said.votes} seats of one model would give the same text, "
+            f"which is one vote; asking {distinct}",
+        )
+    return job
+
+
+def _accepted(state: State, route: Route, job: Job) -> None:
+    state.out.append(Send(route, m.Accepted(job.id, job.asked, job.seed, job.notes)))
+
+
+def _listen(state: State, route: Route, job: Job, watch: bool) -> None:
+    """Deliver the verdict there: now, or when there is one."""
+    if job.verdict is not None:
+        state.out.append(Send(route, job.verdict))
+    elif len(job.listeners) >= LISTENERS_MAX and route not in job.listeners:
+        problem = Problem(
+            Code.BUSY,
+            f"{len(job.listeners)} clients wait for this job",
+            "as many as may",
+            "end some of them",
+            retry_after_s=1.0,
+        )
+        state.out.append(Send(route, m.Rejected(problem, job.id)))
+    else:
+        job.listeners[route] = watch
+
+
+def _no_room(state: State, said: m.Submit, now: float) -> Problem | None:
+    if state.draining:
+        return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
+    reason = state.jobs.full(len(said.prompt) + len(said.system))
+    if not reason:
+        return None
+    rate = state.jobs.done_total / max(now - state.started_at, 1.0)
+    wait_s = min(RETRY_S_MAX, max(1.0, 0.1 * len(state.jobs.open) / max(rate, 1.0)))
+    return Problem(
+        Code.BUSY, "the node is busy", reason, f"try again in {wait_s:.0f} s", round(wait_s, 1)
+    )
+
+
+def _nobody(state: State, said: m.Submit) -> Problem | None:
+    """Refuse what no voter could ever answer; a worker that is on its way may."""
+    if state.fleet.hopeful() or any(matches(v, said.model) for v in state.roster):
+        return None
+    if len(state.roster):
+        have = ", ".join(state.roster.models())
+        return Problem(
+            Code.NO_MODEL,
+            f"no worker has the model {said.model!r}",
+            f"there is {have}",
+            "leave --model out, or start a worker with it",
+        )
+    because = state.fleet.reasons() or "none was started"
+    return Problem(Code.NO_WORKER, "no worker is here", because, "start one: swarmctl scale 1")
+
+
+def wait(state: State, route: Route, said: m.Wait, now: float) -> None:
+    """Another client wants the verdict too."""
+    if job := _known(state, route, said.job):
+        _listen(state, route, job, said.watch)
+
+
+def cancel(state: State, route: Route, said: m.Cancel, now: float) -> None:
+    """End a job now; one that has ended keeps its verdict."""
+    if job := _known(state, route, said.job):
+        if job.verdict is None:
+            job.listeners[route] = False
+            conduct.finish(state, job, "cancelled", "cancelled by the client", now)
+        else:
+            state.out.append(Send(route, job.verdict))
+
+
+def show(state: State, route: Route, said: m.Show, now: float) -> None:
+    """Tell a job's life."""
+    if job := _known(state, route, said.job):
+        state.out.append(Send(route, reports.job_report(job)))
+
+
+def _known(state: State, route: Route, job_id: JobId) -> Job | None:
+    job = state.jobs.get(job_id)
+    if job is None:
+        problem = Problem(
+            Code.NOT_FOUND,
+            f"no job {job_id[:60]!r}",
+            "it was never accepted here, or its verdict was kept long enough",
+            "see `swarmctl jobs ls`",
+        )
+        state.out.append(Send(route, m.Rejected(problem, job_id)))
+    return job
+
+
+def status(state: State, route: Route, said: m.Status, now: float) -> None:
+    """How the node is."""
+    state.out.append(Send(route, reports.node_report(state, now)))
+
+
+def jobs(state: State, route: Route, said: m.Jobs, now: float) -> None:
+    """The newest jobs."""
+    state.out.append(Send(route, reports.job_list(state, said.limit, now)))
+
+
+def scale(state: State, route: Route, said: m.Scale, now: float) -> None:
+    """Start or drain workers until so many are there."""
+    if problem := _no_scale(state, said.workers):
+        state.out.append(Send(route, m.Rejected(problem)))
+        return
+    before = state.fleet.wanted()
+    grow(state, said.workers)
+    for child in state.fleet.shrink(said.workers):
+        if voter := state.roster.by_id.get(child.worker):
+            voter.draining = True
+            state.out.append(Send(voter.route, m.Stop(reason="scaled down")))
+    state.out.append(Send(route, m.Scaled(said.workers, before)))
+
+
+def grow(state: State, workers: int) -> None:
+    """Start workers until so many are there."""
+    state.out += [Spawn(worker) for worker in state.fleet.grow(workers)]
+
+
+def _no_scale(state: State, workers: int) -> Problem | None:
+    if state.draining:
+        return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
+    if not 0 <= workers <= WORKERS_MAX:
+        return Problem(Code.INVALID, f"scale to {workers} workers", "", f"give 0 to {WORKERS_MAX}")
+    return None
+
+
+def down(state: State, route: Route, said: m.Down, now: float) -> None:
+    """End the node, after its jobs or at once."""
+    stopping = m.Stopping(len(state.jobs.open), 0.0 if said.now else DRAIN_S)
+    state.out.append(Send(route, stopping))
+    drain(state, said.now, now)
+
+
+def drain(state: State, at_once: bool, now: float) -> None:
+    """Take no new jobs; end with the last one, or with the grace."""
+    if at_once:
+        state.drain_at = now
+        end_all(state, "the node was stopped", now)
+    elif not state.draining:
+        state.drain_at = now + DRAIN_S
+    conduct.quit_if_done(state)
+
+
+def end_all(state: State, reason: str, now: float) -> None:
+    """Give every open job the verdict that it was cancelled."""
+    for job in list(state.jobs.open.values()):
+        conduct.finish(state, job, "cancelled", reason, now)
+
+
+def unreachable(state: State, route: Route) -> None:
+    """A client has gone; its jobs go on, and their verdicts are kept."""
+    for job in state.jobs.open.values():
+        job.listeners.pop(route, None)

@@ -1,0 +1,155 @@
+"""Conducting the vote: seats to voters, votes to the count, the count to a verdict."""
+
+from broker import seating
+from broker.events import Quit, Send, Write
+from broker.job import Job, SeatLife
+from broker.records import BallotIssued, VerdictGiven
+from broker.roster import Voter
+from broker.state import State
+from broker.voting import Judgement, Outcome
+from protocol import messages as m
+from protocol.ids import Seat, WorkerId
+
+DEATHS_MAX = 3
+"""A job that saw so many voters die while they worked on it is not given to a fourth."""
+
+
+def seat_waiting(state: State, now: float) -> None:
+    """Give waiting seats to voters, the longest waiting job first, while there is room."""
+    while state.jobs.waiting and _room(state, now):
+        seated = False
+        for job in state.jobs.next_up():
+            seated |= _seat(state, job, now)
+            if not _room(state, now):
+                return
+        if not seated:
+            return
+
+
+def _room(state: State, now: float) -> bool:
+    return any(voter.takes(now) for voter in state.roster)
+
+
+def _seat(state: State, job: Job, now: float) -> bool:
+    """Issue ballots for a job's pending seats; True when at least one was."""
+    ballots: dict[str, tuple[Voter, list[m.BallotSeat]]] = {}
+    while job.pending:
+        voter = seating.choose(seating.eligible(job, state.roster, now))
+        if voter is None:
+            break
+        seat = job.pending.popleft()
+        voter.open[job.id, seat.number] = None
+        given = job.give(seat, voter.id, now)
+        if voter.id in ballots:
+            ballots[voter.id][1].append(given)
+        else:
+            ballots[voter.id] = (voter, [given])
+    if not job.pending:
+        state.jobs.unwait(job)
+    for voter, seats in ballots.values():
+        issued = tuple(seats)
+        state.out.append(Write(BallotIssued(job.id, voter.id, issued)))
+        state.out.append(Send(voter.route, _ballot(job, issued, now)))
+    return bool(ballots)
+
+
+def _ballot(job: Job, seats: tuple[m.BallotSeat, ...], now: float) -> m.Ballot:
+    s = job.submit
+    return m.Ballot(
+        job=s.job,
+        seats=seats,
+        prompt=s.prompt,
+        timeout_s=job.deadline_at - now,
+        system=s.system,
+        temperature=s.temperature,
+        max_tokens=s.max_tokens,
+        stop_strings=s.stop_strings,
+    )
+
+
+def judge(state: State, job: Job, now: float) -> None:
+    """Look at the count after it changed: end the job, or open the seats that it wants now."""
+    judged = job.tally.judge()
+    if judged.outcome is not Outcome.PENDING:
+        _conclude(state, job, judged, now)
+    elif job.open_seats():
+        state.jobs.wait(job)
+
+
+def _conclude(state: State, job: Job, judged: Judgement, now: float) -> None:
+    if judged.outcome is Outcome.DECIDED:
+        finish(state, job, "decided", judged.reason, now, judged=judged)
+    elif any(seat.state == "voted" for seat in job.seats):
+        finish(state, job, "tied", judged.reason, now, judged=judged)
+    else:
+        reasons = dict.fromkeys(seat.reason for seat in job.seats if seat.reason)
+        finish(state, job, "failed", "; ".join(reasons) or judged.reason, now, judged=judged)
+
+
+def finish(
+    state: State,
+    job: Job,
+    outcome: m.Result,
+    stopped: str,
+    now: float,
+    *,
+    judged: Judgement | None = None,
+) -> None:
+    """End a job: recall what is still out, write the verdict down, and tell who asked."""
+    recalls: dict[WorkerId, list[Seat]] = {}
+    for seat in job.seats:
+        if seat.state == "open" and seat.voter is not None:
+            recalls.setdefault(seat.voter, []).append(seat.number)
+            del state.roster.by_id[seat.voter].open[job.id, seat.number]
+    verdict = job.end(outcome, stopped, judged or job.tally.judge(), now)
+    state.jobs.finish(job)
+    state.out.append(Write(VerdictGiven(verdict)))
+    for voter, seats in recalls.items():
+        route = state.roster.by_id[voter].route
+        state.out.append(Send(route, m.Recall(job.id, tuple(seats))))
+    for route in job.listeners:
+        state.out.append(Send(route, verdict))
+    quit_if_done(state)
+
+
+def release(state: State, voter: Voter, reason: str, now: float, died: bool) -> None:
+    """Take back every seat of a voter that will not answer, to be given elsewhere.
+
+    `died`: its process ended, perhaps because of what it was asked.
+    """
+    held = list(voter.open)
+    voter.open.clear()
+    voter.lost += len(held)
+    state.counters.lost_votes += len(held)
+    for job_id, number in held:
+        job = state.jobs.open[job_id]
+        job.running_tokens.pop(voter.id, None)
+        requeue(state, job, job.seats[number], reason)
+    for job_id in dict.fromkeys(job_id for job_id, _ in held) if died else ():
+        job = state.jobs.open[job_id]
+        job.deaths.append(f"{voter.id} ({reason})")
+        if len(job.deaths) >= DEATHS_MAX:
+            evidence = ", ".join(job.deaths)
+            finish(state, job, "failed", f"poisonous: workers died on it: {evidence}", now)
+
+
+def requeue(state: State, job: Job, seat: SeatLife, reason: str) -> None:
+    """Let a seat wait again, before all others of the queue."""
+    job.take_back(seat, reason)
+    state.jobs.wait(job, first=True)
+
+
+def give_up_hopeless(state: State, now: float) -> None:
+    """End the jobs that no voter here can ever answer, instead of letting them expire."""
+    if state.fleet.hopeful() or len(state.roster):
+        return
+    reason = state.fleet.reasons() or "the last worker has left"
+    for job in list(state.jobs.open.values()):
+        finish(state, job, "failed", f"no worker is left: {reason}", now)
+
+
+def quit_if_done(state: State) -> None:
+    """A draining node ends with its last job."""
+    if state.draining and not state.jobs.open and not state.quit:
+        state.quit = True
+        state.out.append(Quit())

@@ -1,0 +1,91 @@
+"""What the core is told, and what it asks its shell to do."""
+
+import msgspec
+
+from broker.records import Record
+from protocol import messages as m
+from protocol.ids import WorkerId
+
+Route = bytes
+"""Where a message came from and an answer goes: ZeroMQ's own routing id, never chosen by a peer."""
+
+
+class Received(msgspec.Struct, frozen=True):
+    """Somebody said this."""
+
+    route: Route
+    message: m.ToBroker
+
+
+class Nonsense(msgspec.Struct, frozen=True):
+    """Somebody sent bytes that are no frame of ours; `say` names a message we do not know."""
+
+    route: Route
+    say: str = ""
+
+
+class Unreachable(msgspec.Struct, frozen=True):
+    """Nobody is behind this route any more."""
+
+    route: Route
+
+
+class ChildStarted(msgspec.Struct, frozen=True):
+    """A worker that we asked for is a process now; it is not READY yet."""
+
+    worker: WorkerId
+    pid: int
+
+
+class ChildExited(msgspec.Struct, frozen=True):
+    """A worker process that we started has ended."""
+
+    worker: WorkerId
+    cause: str  # in words: "killed by signal 9", "exit code 78"
+    final: bool = False  # its configuration cannot work: starting it again would fail again
+    asked: bool = False  # it ended with 0, as a worker does when told to leave
+
+
+class StopAsked(msgspec.Struct, frozen=True):
+    """The user or the service manager wants the node to end."""
+
+    now: bool = False
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The deadline came and nothing else did."""
+
+
+Event = Received | Nonsense | Unreachable | ChildStarted | ChildExited | StopAsked | Tick
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Say this there. Never before the records that precede it are safe."""
+
+    route: Route
+    message: m.ToClient | m.ToWorker
+
+
+class Write(msgspec.Struct, frozen=True):
+    """Put this into the journal, before anything that follows is done."""
+
+    record: Record
+
+
+class Spawn(msgspec.Struct, frozen=True):
+    """Start a worker process under this name."""
+
+    worker: WorkerId
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """End this worker process at once; its exit is reported as an event."""
+
+    worker: WorkerId
+
+
+class Quit(msgspec.Struct, frozen=True):
+    """Nothing is left to do: end the node."""
+
+
+Action = Send | Write | Spawn | Kill | Quit

@@ -1,0 +1,201 @@
+"""One job's life: its seats, its count, its verdict.
+
+a job    waiting -> voting -> done            waiting: none of its seats is out
+a seat   waiting -> open -> voted | abstained | cancelled
+             ^________|     lost or declined: given elsewhere, with the same seed
+         waiting -> declined | lost | cancelled           nobody left to give it to
+"""
+
+from collections import deque
+
+import msgspec
+
+from broker.seeds import seed_of
+from broker.voting import Cast, Judgement, Rules, Tally
+from protocol import messages as m
+from protocol.ids import JobId, Seat, WorkerId
+
+SEAT_MOVES: dict[m.SeatState, frozenset[m.SeatState]] = {
+    "waiting": frozenset({"open", "declined", "lost", "cancelled"}),
+    "open": frozenset({"waiting", "voted", "abstained", "cancelled"}),
+}
+"""Every move a seat may make; any other is our bug."""
+
+
+class SeatLife(msgspec.Struct):
+    """One seat: demand for one vote."""
+
+    number: Seat
+    seed: int
+    state: m.SeatState = "waiting"
+    attempt: int = 0  # counts the ballots it was on
+    voter: WorkerId | None = None
+    seated_at: float | None = None
+    ended_at: float | None = None
+    reason: str = ""
+    vote: m.VoteRecord | None = None
+
+    def move(self, state: m.SeatState) -> None:
+        """Change state; only along SEAT_MOVES."""
+        assert state in SEAT_MOVES[self.state], (self.number, self.state, state)
+        self.state = state
+
+
+class Job:
+    """A question, the seats it wants, and the count of what came back."""
+
+    __slots__ = (
+        "accepted_at", "asked", "deadline_at", "deaths", "listeners", "notes", "pending",
+        "refusals", "running_tokens", "seats", "seed", "submit", "tally", "verdict",
+    )  # fmt: skip
+
+    def __init__(self, submit: m.Submit, asked: int, seed: int, now: float) -> None:
+        self.submit = submit
+        self.asked = asked
+        self.seed = seed
+        self.notes: tuple[str, ...] = ()
+        self.accepted_at = now
+        self.deadline_at = now + submit.timeout_s
+        self.tally = Tally(_rules(submit, asked))
+        self.seats: list[SeatLife] = []
+        self.pending: deque[SeatLife] = deque()
+        self.listeners: dict[bytes, bool] = {}  # route: wants PROGRESS
+        self.refusals: dict[WorkerId, str] = {}  # voters that can never answer it, and why
+        self.running_tokens: dict[WorkerId, int] = {}  # of open seats, as last reported
+        self.deaths: list[str] = []  # voters that died while they held a seat of it
+        self.verdict: m.Verdict | None = None
+
+    @property
+    def id(self) -> JobId:
+        """The client's name for it."""
+        return self.submit.job
+
+    @property
+    def state(self) -> m.JobState:
+        """Where it is in its life."""
+        if self.verdict:
+            return "done"
+        return "voting" if any(seat.state != "waiting" for seat in self.seats) else "waiting"
+
+    @property
+    def prompt_bytes(self) -> int:
+        """Memory of the question, about."""
+        return len(self.submit.prompt) + len(self.submit.system)
+
+    @property
+    def vote_bytes(self) -> int:
+        """Memory of the answers, about."""
+        return sum(len(seat.vote.text) for seat in self.seats if seat.vote)
+
+    # ------------------------------------------------------------ seats
+
+    def open_seats(self) -> bool:
+        """Create the seats that the count wants by now; True when there are new ones."""
+        have = len(self.seats)
+        for number in range(have, self.tally.wanted):
+            seat = SeatLife(Seat(number), seed_of(self.seed, number))
+            self.seats.append(seat)
+            self.pending.append(seat)
+        return len(self.seats) > have
+
+    def give(self, seat: SeatLife, voter: WorkerId, now: float) -> m.BallotSeat:
+        """Put this seat on a ballot for this voter."""
+        seat.move("open")
+        seat.attempt += 1
+        seat.voter = voter
+        seat.seated_at = now
+        return m.BallotSeat(seat.number, seat.seed, seat.attempt)
+
+    def take_back(self, seat: SeatLife, reason: str) -> None:
+        """Its voter will not answer: the seat waits again, before the others, with its seed."""
+        seat.move("waiting")
+        seat.voter = None
+        seat.reason = reason
+        self.pending.appendleft(seat)
+
+    def awaited(self, number: Seat, attempt: int, voter: WorkerId) -> SeatLife | None:
+        """The open seat that this vote is for; None when it is late, repeated or not asked for."""
+        if self.verdict or not 0 <= number < len(self.seats):
+            return None
+        seat = self.seats[number]
+        if seat.state != "open" or seat.attempt != attempt or seat.voter != voter:
+            return None
+        return seat
+
+    def count(self, seat: SeatLife, vote: m.VoteRecord, now: float) -> m.VoteRecord:
+        """Count a vote, or note that its text held no answer."""
+        answer = self.tally.cast(Cast(seat.number, vote.text, vote.finish, vote.digest))
+        seat.move("abstained" if answer is None else "voted")
+        seat.ended_at = now
+        seat.vote = vote if answer is None else msgspec.structs.replace(vote, answer=answer)
+        return seat.vote
+
+    def give_up(self, seat: SeatLife, state: m.SeatState, reason: str, now: float) -> None:
+        """This seat will never be answered."""
+        seat.move(state)
+        seat.reason = reason
+        seat.ended_at = now
+        self.tally.lose(seat.number)
+
+    # ------------------------------------------------------------ the end
+
+    def end(self, outcome: m.Result, stopped: str, judged: Judgement, now: float) -> m.Verdict:
+        """Close every seat and write the verdict; it never changes after this."""
+        assert self.verdict is None, "a second verdict"
+        holders = {seat.voter for seat in self.seats if seat.state == "open" and seat.voter}
+        for seat in self.seats:
+            if seat.state in SEAT_MOVES:
+                seat.move("cancelled")
+                seat.ended_at = now
+        states = [seat.state for seat in self.seats]
+        votes = tuple(seat.vote for seat in self.seats if seat.vote)
+        self.pending.clear()
+        self.verdict = m.Verdict(
+            job=self.id,
+            outcome=outcome,
+            stopped=stopped,
+            asked=max(self.asked, len(states)),
+            cast=states.count("voted"),
+            abstained=states.count("abstained"),
+            declined=states.count("declined"),
+            lost=states.count("lost"),
+            cancelled=states.count("cancelled") + max(0, self.asked - len(states)),
+            answer=judged.answer,
+            answer_type=judged.answer_type,
+            mode=judged.mode,
+            winner=None if judged.winner is None else Seat(judged.winner),
+            agreement=judged.agreement,
+            confidence=judged.confidence,
+            margin=judged.margin,
+            tokens=sum(vote.tokens for vote in votes),
+            tokens_cancelled=sum(self.running_tokens.get(voter, 0) for voter in holders),
+            time_s=now - self.accepted_at,
+            votes=votes,
+            notes=self.notes,
+        )
+        return self.verdict
+
+    def check(self) -> None:
+        """Assert what must always hold of one job."""
+        assert len({seat.seed for seat in self.seats}) == len(self.seats), "a seed twice"
+        waiting = [seat for seat in self.seats if seat.state == "waiting"]
+        assert sorted(s.number for s in waiting) == sorted(s.number for s in self.pending)
+        for seat in self.seats:
+            assert (seat.voter is not None) or seat.state != "open", "open, but nowhere"
+            assert (seat.vote is not None) or seat.state != "voted", "voted without a vote"
+        if self.verdict:
+            ended = self.verdict
+            parts = ended.cast + ended.abstained + ended.declined + ended.lost + ended.cancelled
+            assert parts == ended.asked, "k of n does not add up"
+            assert not waiting, "a seat waits for a job that is over"
+
+
+def _rules(submit: m.Submit, asked: int) -> Rules:
+    return Rules(
+        seats=asked,
+        answer=submit.answer,
+        choices=submit.choices,
+        prompt=submit.prompt,
+        stop=submit.stop,
+        min_agreement=submit.min_agreement,
+    )

@@ -1,0 +1,41 @@
+"""Which voter gets a seat: one with the model, the shortest wait, and the most speed.
+
+A pure choice over facts. A free slot anywhere comes before a place in any voter's line; among
+equals the load is spread by share of slots, then the faster voter is taken.
+"""
+
+from collections.abc import Iterable
+
+from broker.job import Job
+from broker.roster import Voter, matches
+
+
+def eligible(job: Job, voters: Iterable[Voter], now: float) -> list[Voter]:
+    """Voters that may be given a seat of this job now.
+
+    At temperature 0 every seat of one model file is the same vote (DESIGN 5.3), so a file that
+    has a seat of the job gets no second one.
+    """
+    able = [
+        v
+        for v in voters
+        if v.takes(now) and matches(v, job.submit.model) and v.id not in job.refusals
+    ]
+    if job.submit.temperature > 0 or not able:
+        return able
+    taken = {seat.vote.digest for seat in job.seats if seat.vote}
+    holders = {seat.voter for seat in job.seats if seat.state == "open"}
+    taken |= {v.ready.digest for v in voters if v.id in holders}
+    return [v for v in able if v.ready.digest not in taken]
+
+
+def choose(able: list[Voter]) -> Voter | None:
+    """The voter with the shortest expected wait; None when there is none."""
+    if len(able) == 1:
+        return able[0]
+    return min(able, key=_wait, default=None)
+
+
+def _wait(voter: Voter) -> tuple[bool, float, float, str]:
+    slots, held = voter.ready.slots, len(voter.open)
+    return held >= slots, (held + 1) / slots, -(voter.tokens_per_s or 0.0), voter.id

@@ -1,0 +1,197 @@
+"""The shell around the core: one thread, one poller, which owns every socket, pipe and timer.
+
+Each turn drains the socket, hands every message to the core, performs what it asks, and sends
+what was said in one frame for each listener. Nothing here decides.
+"""
+
+import math
+import os
+import signal
+import socket as sockets
+import sys
+import time
+from types import FrameType
+from typing import assert_never
+
+import zmq
+
+from broker.core import Broker
+from broker.events import (
+    Action,
+    ChildExited,
+    ChildStarted,
+    Event,
+    Kill,
+    Nonsense,
+    Quit,
+    Received,
+    Send,
+    Spawn,
+    StopAsked,
+    Tick,
+    Unreachable,
+    Write,
+)
+from broker.outbox import Outbox
+from broker.supervisor import Supervisor
+from protocol import frames
+from protocol.errors import FrameError, UnknownMessage
+from protocol.ids import WorkerId
+from protocol.limits import FRAME_BYTES_MAX
+
+HWM = 1000
+"""Frames queued in libzmq for one listener; beyond, they wait in the outbox, which is bounded."""
+
+DRAINED_MAX = 256
+"""Frames taken in one turn: a flood from one side does not keep timers and sends waiting."""
+
+HANDSHAKE_MS = 3000
+"""A connection that says nothing is cut; by default it would hold its place for 30 s."""
+
+LINGER_MS = 500
+"""For the last words to clients at the end, and no hang when they do not read."""
+
+RETRY_S = 0.02
+"""How soon to try again when a listener's queue was full."""
+
+CHILD_GRACE_S = 2.0
+"""From the end of the broker to the end of its last worker."""
+
+
+def bind(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """The ROUTER that clients and workers talk to.
+
+    Routing ids are ZeroMQ's own (HANDOVER would let one peer take another's); MANDATORY, since
+    without it a message to nobody is dropped in silence; bounds in every direction.
+    """
+    router = context.socket(zmq.ROUTER)
+    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    router.setsockopt(zmq.ROUTER_HANDOVER, 0)
+    router.setsockopt(zmq.SNDHWM, HWM)
+    router.setsockopt(zmq.RCVHWM, HWM)
+    router.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+    router.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+    router.setsockopt(zmq.LINGER, LINGER_MS)
+    router.bind(address)
+    return router
+
+
+class Service:
+    """A core, its socket and its workers, until the core says quit."""
+
+    def __init__(
+        self, core: Broker, router: zmq.Socket[bytes], supervisor: Supervisor, lifeline: bool
+    ) -> None:
+        """`lifeline`: end when standard input closes."""
+        self._core = core
+        self._router = router
+        self._supervisor = supervisor
+        self._outbox = Outbox(router)
+        self._poller = zmq.Poller()
+        self._poller.register(router, zmq.POLLIN)
+        self._lifeline = 0 if lifeline else None
+        if lifeline:
+            self._poller.register(0, zmq.POLLIN)
+        self._wakeup, self._woken = sockets.socketpair()
+        self._poller.register(self._woken, zmq.POLLIN)
+        self._stops = 0  # signals that have come and wait to be handled
+        self._done = False
+
+    def run(self, workers: int) -> None:
+        """Start so many workers and serve until asked to end."""
+        self._wakeup.setblocking(False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        try:
+            self._perform(self._core.start(workers))
+            while not self._done:
+                self._turn()
+        finally:
+            self._supervisor.end_all(CHILD_GRACE_S)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stops += 1
+        self._wakeup.send(b"!")
+
+    def _turn(self) -> None:
+        wait_s = self._core.next_deadline() - time.monotonic()
+        if self._outbox.stuck:
+            wait_s = min(wait_s, RETRY_S)
+        for source, _ in self._poller.poll(max(0, math.ceil(wait_s * 1000))):
+            if source is self._router:
+                self._drain()
+            else:
+                self._other(source)
+        for exited in self._supervisor.poll():
+            self._handle(exited)
+        if time.monotonic() >= self._core.next_deadline():
+            self._handle(Tick())
+        for route in self._outbox.flush():
+            self._handle(Unreachable(route))
+
+    def _drain(self) -> None:
+        for _ in range(DRAINED_MAX):
+            try:
+                parts = self._router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._hear(parts)
+
+    def _hear(self, parts: list[bytes]) -> None:
+        route = parts[0]
+        try:
+            messages = frames.to_broker(parts[1] if len(parts) == 2 else b"")
+        except UnknownMessage as error:
+            self._handle(Nonsense(route, error.say))
+        except FrameError:
+            self._handle(Nonsense(route))
+        else:
+            for message in messages:
+                self._handle(Received(route, message))
+
+    def _other(self, source: object) -> None:
+        """Not the socket: a signal, our lifeline, or a worker's."""
+        if source == self._woken or source == self._woken.fileno():
+            self._woken.recv(64)
+            while self._stops:
+                self._stops -= 1
+                self._handle(StopAsked())
+        elif source == self._lifeline:
+            if not os.read(0, 4096):
+                self._poller.unregister(0)
+                self._lifeline = None
+                self._handle(StopAsked(now=True))  # who wanted this node is gone
+        elif isinstance(source, int):
+            self._poller.unregister(source)
+            self._handle(self._supervisor.ended(source))
+
+    def _handle(self, event: Event) -> None:
+        self._perform(self._core.handle(event, time.monotonic()))
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send():
+                    self._outbox.put(action.route, action.message)
+                case Write():
+                    pass  # jobs live in memory only: see docs/ARCHITECTURE.md, "What is kept"
+                case Spawn():
+                    self._spawn(action.worker)
+                case Kill():
+                    self._supervisor.kill(action.worker)
+                case Quit():
+                    self._done = True
+                case _:
+                    assert_never(action)
+
+    def _spawn(self, worker: WorkerId) -> None:
+        before = set(self._supervisor.pipes)
+        try:
+            pid = self._supervisor.spawn(worker)
+        except OSError as error:
+            print(f"cannot start {worker}: {error}", file=sys.stderr)
+            self._handle(ChildExited(worker, f"cannot be started: {error.strerror}"))
+            return
+        for pipe in set(self._supervisor.pipes) - before:
+            self._poller.register(pipe, zmq.POLLIN)
+        self._handle(ChildStarted(worker, pid))

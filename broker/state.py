@@ -1,0 +1,60 @@
+"""What a broker knows: shared by the parts of the core, owned by `core.Broker`."""
+
+import random
+
+import msgspec
+
+from broker.events import Action
+from broker.fleet import Fleet
+from broker.jobs import Jobs
+from broker.roster import Roster
+from protocol.ids import NodeId
+
+DRAIN_S = 30.0
+"""When asked to end, running jobs get so long; service managers wait a little longer than this."""
+
+
+class NodeIdentity(msgspec.Struct, frozen=True):
+    """Who this node is; constant for the broker's life."""
+
+    id: NodeId
+    name: str
+    version: str
+    pid: int
+    address: str
+    home: str
+
+
+class Counters(msgspec.Struct):
+    """Since the broker started."""
+
+    rejected: int = 0
+    lost_votes: int = 0  # seats whose voter died or fell silent
+    late_votes: int = 0  # for no open seat: recorded here, otherwise ignored
+    dropped_frames: int = 0  # bytes that were no frame of ours
+
+
+class State:
+    """Everything the core holds, and the actions of the event in hand."""
+
+    __slots__ = (
+        "counters", "drain_at", "fleet", "jobs", "node", "out", "quit", "rng", "roster",
+        "started_at",
+    )  # fmt: skip
+
+    def __init__(self, node: NodeIdentity, rng: random.Random, now: float) -> None:
+        self.node = node
+        self.rng = rng
+        self.started_at = now
+        self.jobs = Jobs()
+        self.roster = Roster()
+        self.fleet = Fleet()
+        self.counters = Counters()
+        self.drain_at: float | None = None  # set: no new jobs, and an end at this moment
+        self.quit = False
+        self.out: list[Action] = []
+
+    @property
+    def draining(self) -> bool:
+        """Has the node been asked to end?"""
+        return self.drain_at is not None
