@@ -54,9 +54,11 @@ def _numbers(s: m.Submit) -> Iterator[Problem]:
     ]
     for name, value, low, high in checks:
         if not (math.isfinite(value) and low <= value <= high):
-            yield _invalid(f"--{name} {value:g}", f"give {low:g} to {high:g}")
+            yield _invalid(f"--{name} {value}", f"give {low} to {high}")
     if not 0 < s.timeout_s <= limits.TIMEOUT_S_MAX:
-        yield _invalid(f"--timeout {s.timeout_s:g} s", f"up to {limits.TIMEOUT_S_MAX:g} s")
+        yield _invalid(
+            f"--timeout {s.timeout_s:g} s", f"give more than 0, up to {limits.TIMEOUT_S_MAX:g} s"
+        )
 
 
 def _answers(s: m.Submit) -> Iterator[Problem]:

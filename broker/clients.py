@@ -1,7 +1,7 @@
 """The conversation with clients: what they ask for, and what they are told."""
 
 from broker import admission, conduct, reports
-from broker.events import Route, Send, Spawn, Write
+from broker.events import Kill, Route, Send, Spawn, Write
 from broker.fleet import WORKERS_MAX
 from broker.job import Job
 from broker.records import JobAccepted
@@ -157,6 +157,8 @@ def scale(state: State, route: Route, said: m.Scale, now: float) -> None:
         if voter := state.roster.by_id.get(child.worker):
             voter.draining = True
             state.out.append(Send(voter.route, m.Stop(reason="scaled down")))
+        elif child.pid is not None:  # still loading: it would not hear us
+            state.out.append(Kill(child.worker))
     state.out.append(Send(route, m.Scaled(said.workers, before)))
 
 

@@ -121,7 +121,7 @@ def release(state: State, voter: Voter, reason: str, now: float, died: bool) -> 
     voter.open.clear()
     voter.lost += len(held)
     state.counters.lost_votes += len(held)
-    for job_id, number in held:
+    for job_id, number in reversed(held):  # the first ends up first in line
         job = state.jobs.open[job_id]
         job.running_tokens.pop(voter.id, None)
         requeue(state, job, job.seats[number], reason)
@@ -140,12 +140,15 @@ def requeue(state: State, job: Job, seat: SeatLife, reason: str) -> None:
 
 
 def give_up_hopeless(state: State, now: float) -> None:
-    """End the jobs that no voter here can ever answer, instead of letting them expire."""
-    if state.fleet.hopeful() or len(state.roster):
+    """End the jobs that nobody will answer, instead of letting them expire.
+
+    Only when our own workers have failed for good: those that somebody else starts may come back.
+    """
+    reasons = state.fleet.reasons()
+    if not reasons or state.fleet.hopeful() or len(state.roster):
         return
-    reason = state.fleet.reasons() or "the last worker has left"
     for job in list(state.jobs.open.values()):
-        finish(state, job, "failed", f"no worker is left: {reason}", now)
+        finish(state, job, "failed", f"no worker is left: {reasons}", now)
 
 
 def quit_if_done(state: State) -> None:

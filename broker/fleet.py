@@ -91,7 +91,7 @@ class Fleet:
     def exited(self, worker: WorkerId, cause: str, final: bool, asked: bool, now: float) -> None:
         """Its process has ended; decide whether and when it starts again."""
         child = self.children.get(worker)
-        if child is None:
+        if child is None or child.state in ("backing off", "failed"):
             return
         child.pid = None
         if child.state == "leaving":
@@ -119,8 +119,8 @@ class Fleet:
         return [child.worker for child in due]
 
     def hopeful(self) -> bool:
-        """Is a child on its way that may become a voter?"""
-        return any(c.state in ("starting", "backing off") for c in self.children.values())
+        """Is there a child that may be a voter, now or soon?"""
+        return any(c.state not in ("failed", "leaving") for c in self.children.values())
 
     def reasons(self) -> str:
         """Why the failed ones failed, once each."""
