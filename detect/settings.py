@@ -33,15 +33,21 @@ ENGINES = ("auto", "llamacpp", "scripted")
 STOPS = ("fast", "saving", "all")
 ANSWERS = ("auto", "number", "choice", "json", "code", "text")
 
+FLAG = "the flag --"
+"""How the source of a value begins that came from the command line."""
+
 Value = str | int | float | bool | None
 
 
 class SettingsError(Exception):
-    """A setting cannot be used: what was seen and where, why, and what is allowed."""
+    """A setting cannot be used: what was seen and where, why, and what is allowed.
 
-    def __init__(self, seen: str, because: str, hint: str) -> None:
+    `by_flag`: it was given on the command line, so the usage is wrong, not the configuration.
+    """
+
+    def __init__(self, seen: str, because: str, hint: str, by_flag: bool = False) -> None:
         super().__init__(seen)
-        self.seen, self.because, self.hint = seen, because, hint
+        self.seen, self.because, self.hint, self.by_flag = seen, because, hint, by_flag
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -220,11 +226,14 @@ def _taken(name: str, given: Given) -> Value:
     try:
         return key.take(key.parse(given.value.strip()) if given.text else given.value)
     except (ValueError, OverflowError, TypeError):
-        raise SettingsError(
-            f"{name} is {str(given.value)[:80]!r} in {given.source}",
-            f"{name} takes {key.allowed}",
-            f"set it to one of these, or remove it; the default is {_default(key)}",
-        ) from None
+        shown, allowed = repr(str(given.value)[:80]), f"{name} takes {key.allowed}"
+        otherwise = f"the default is {_default(key)}"
+        if given.source.startswith(FLAG):
+            flag = given.source.removeprefix("the flag ")
+            hint = f"give one of these, or leave it out: {otherwise}"
+            raise SettingsError(f"{flag} {shown}", allowed, hint, by_flag=True) from None
+        hint = f"set it to one of these, or remove it: {otherwise}"
+        raise SettingsError(f"{name} is {shown} in {given.source}", allowed, hint) from None
 
 
 def _default(key: Key) -> str:
@@ -286,7 +295,7 @@ def _line(text: str, name: str) -> int:
 def from_flags(flags: Mapping[str, Any]) -> dict[str, Given]:
     """What the command line sets; a flag that is None was not given. Texts are parsed."""
     return {
-        name: Given(value, f"the flag --{name.replace('_', '-')}", text=isinstance(value, str))
+        name: Given(value, f"{FLAG}{name.replace('_', '-')}", text=isinstance(value, str))
         for name, value in flags.items()
         if value is not None
     }

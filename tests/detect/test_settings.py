@@ -87,6 +87,14 @@ def test_a_wrong_variable_is_named():
         merge(from_env({"SWARM_VOTES": "many"})[0])
 
 
+def test_a_wrong_flag_is_wrong_usage_and_a_wrong_file_is_not():
+    with pytest.raises(SettingsError) as flag:
+        merge(from_flags({"votes": 0}))
+    with pytest.raises(SettingsError) as file:
+        merge(from_toml("votes = 0", "c.toml"))
+    assert (flag.value.by_flag, file.value.by_flag) == (True, False)
+
+
 def test_a_wrong_value_is_found_though_a_flag_overrides_it():
     with pytest.raises(SettingsError, match="line 1"):
         merge(from_toml("votes = 0", "c.toml"), from_flags({"votes": 3}))

@@ -1,0 +1,81 @@
+"""One job: put it, tell how the count goes, bring back its end. Shell."""
+
+import sys
+from collections.abc import Iterable
+from time import monotonic
+
+from protocol import messages as m
+from swarmctl import render
+from swarmctl.client import Client, refusal
+from swarmctl.exits import NoBroker
+from swarmctl.follow import Follow, Request
+from swarmctl.out import Progress, ink, talk
+from swarmctl.text import safe
+
+
+class Interrupted(Exception):
+    """The user ended the job; `verdict` is what the broker said of it, if it did in time."""
+
+    def __init__(self, verdict: m.Verdict | None) -> None:
+        super().__init__("interrupted")
+        self.verdict = verdict
+
+
+def ask(client: Client, submit: m.Submit) -> m.Verdict:
+    """Submit and wait. Ctrl-C cancels the job and raises Interrupted; a second one leaves."""
+    try:
+        return _end(client, submit)
+    except KeyboardInterrupt:
+        raise Interrupted(next(iter(client.cancel(submit.job)), None)) from None
+    except NoBroker as error:
+        raise NoBroker(
+            error.seen, error.because, f"{error.hint}; then swarmctl jobs wait {submit.job}"
+        ) from None
+
+
+def wait(client: Client, job: m.Wait, timeout_s: float | None = None) -> m.Verdict | None:
+    """Wait for a job of anybody's; Ctrl-C leaves it alone. None when the time is over."""
+    return _heard(client, job, timeout_s)
+
+
+def put(client: Client, submit: m.Submit) -> m.Accepted:
+    """Submit and return once the job is the broker's."""
+    follow = Follow(monotonic())
+    client.send(*follow.add(submit, monotonic()))
+    for said in client.listen(follow):
+        if isinstance(said, m.Accepted):
+            return said
+        if isinstance(said, m.Rejected):
+            raise refusal(said.problem)
+    raise AssertionError("a job ended that was never accepted")
+
+
+def _end(client: Client, submit: m.Submit) -> m.Verdict:
+    verdict = _heard(client, submit, None)
+    assert verdict is not None, "listening ended before the job did"
+    return verdict
+
+
+def _heard(client: Client, request: Request, timeout_s: float | None) -> m.Verdict | None:
+    follow = Follow(monotonic())
+    client.send(*follow.add(request, monotonic()))
+    with Progress("waiting for the first vote") as progress:
+        for said in client.listen(follow, timeout_s, progress.tick):
+            match said:
+                case m.Rejected():
+                    raise refusal(said.problem)
+                case m.Accepted():
+                    notes(said.notes)
+                case m.Progress():
+                    progress.clear()
+                    talk(render.vote(said, ink(sys.stderr)))
+                    progress.say(f"{said.cast} of {said.asked} votes are in")
+                case m.Verdict():
+                    return said
+    return None
+
+
+def notes(said: Iterable[str]) -> None:
+    """What the broker wants known of a job that it took."""
+    for note in said:
+        talk(f"{ink(sys.stderr).yellow('note:')} {safe(note)}")

@@ -1,0 +1,77 @@
+"""The flags of `submit` and `up`: one name, one sentence each. Defaults are in detect.settings."""
+
+from typing import Annotated
+
+import typer
+
+Prompt = Annotated[
+    str | None, typer.Argument(metavar="[PROMPT|-]", help="The question; - reads standard input.")
+]
+Votes = Annotated[
+    int | None, typer.Option("--votes", "-n", help="Votes to ask for, 1 to 64. [8]", metavar="N")
+]
+Answer = Annotated[
+    str | None,
+    typer.Option(help="What is compared: auto, number, choice, json, code or text. [auto]"),
+]
+Choices = Annotated[
+    str | None, typer.Option(help="The answers allowed, separated by commas.", metavar="A,B,C")
+]
+System = Annotated[str, typer.Option(help="System text before the question.")]
+Temperature = Annotated[
+    float | None, typer.Option(help="0 to 5; at 0 one model has one vote. [0.8]")
+]
+MaxTokens = Annotated[int | None, typer.Option(help="Tokens of one answer at most. [512]")]
+Seed = Annotated[
+    int | None, typer.Option(help="Of the first seat; the others follow from it. [drawn]")
+]
+Model = Annotated[str, typer.Option(help="Only voters with this model.")]
+Stop = Annotated[
+    str | None,
+    typer.Option(help="When to stop counting: fast, saving (fewer tokens) or all. [fast]"),
+]
+Timeout = Annotated[
+    str | None, typer.Option(help="60s, 2m, 1h; the job ends then. [60s]", metavar="TIME")
+]
+MinAgreement = Annotated[
+    float | None, typer.Option(help="Below this share of the votes there is no verdict. [0]")
+]
+Local = Annotated[bool, typer.Option("--local", help="Only voters of this node.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the job id and leave.")]
+File = Annotated[
+    str | None,
+    typer.Option(help='Ask each line, {"prompt": …, "id": …}; - is standard input.'),
+]
+Out = Annotated[
+    str | None,
+    typer.Option(help="With --file: append results here; run again to go on where it ended."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        "--instances",
+        help="Processes, each with a model of its own. Several use memory several times; "
+        "they help across devices, or where one must not stop the others. [1]",
+    ),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        help="Seeds that one worker decodes in one batch: the prompt is computed once for all, "
+        "and eight give 2 to 3.5 times the tokens of one on a CPU. [8]"
+    ),
+]
+Load = Annotated[
+    str | None, typer.Option("--model", help="The model to load: a name or a file. [abacus]")
+]
+Engine = Annotated[str | None, typer.Option(help="auto, llamacpp or scripted. [auto]")]
+GpuLayers = Annotated[
+    str | None, typer.Option(help="Layers on the GPU: auto, all or a number. [auto]")
+]
+Context = Annotated[
+    str | None, typer.Option(help="Tokens of prompt and answer together: auto or a number. [auto]")
+]
+Name = Annotated[str | None, typer.Option(help="The node's name. [the host's name]")]

@@ -1,0 +1,217 @@
+"""`swarmctl submit`: ask, wait, print the answer that won."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from swarmctl import options as o
+from swarmctl.exits import Exit, NoBroker, wrong
+
+if TYPE_CHECKING:
+    from detect.home import Home
+    from protocol import messages as m
+    from swarmctl.client import Client
+
+
+def submit(
+    *,
+    prompt: o.Prompt = None,
+    votes: o.Votes = None,
+    answer: o.Answer = None,
+    choices: o.Choices = None,
+    system: o.System = "",
+    temperature: o.Temperature = None,
+    max_tokens: o.MaxTokens = None,
+    seed: o.Seed = None,
+    model: o.Model = "",
+    stop: o.Stop = None,
+    timeout: o.Timeout = None,
+    min_agreement: o.MinAgreement = None,
+    local: o.Local = False,
+    detach: o.Detach = False,
+    file: o.File = None,
+    out: o.Out = None,
+    json: o.Json = False,
+) -> None:
+    """Ask the swarm, and print the answer that won.
+
+    Only the answer goes to stdout; how clear it was goes to stderr. With no node running, a
+    private one is started for this command.
+    """
+    flags = {
+        "votes": votes,
+        "answer": answer,
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "stop": stop,
+        "timeout": timeout,
+        "min_agreement": min_agreement,
+        "local": local or None,
+    }
+    _check_together(prompt, detach, file, out)
+    rest = {"choices": _choices(choices), "system": system, "seed": seed, "model": model}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the job too, like Ctrl-C
+    if file is not None:
+        _submit_file(file, out, flags, rest, json)
+    elif detach:
+        _submit_detached(prompt, flags, rest, json)
+    else:
+        _submit_one(prompt, flags, rest, json)
+
+
+def _check_together(prompt: str | None, detach: bool, file: str | None, out: str | None) -> None:
+    if file is not None and prompt is not None:
+        raise wrong("both PROMPT and --file were given", "the questions are in the file")
+    if file is not None and detach:
+        raise wrong("--file with --detach", "a file's results are waited for", "leave --detach out")
+    if out is not None and file is None:
+        raise wrong("--out without --file", "one answer goes to stdout", "use > FILE")
+
+
+def _choices(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    choices = tuple(choice.strip() for choice in text.split(","))
+    if len(choices) < 2 or not all(choices):
+        raise wrong(f"--choices {text!r}", "a question has two answers or more", "--choices A,B,C")
+    return choices
+
+
+def _template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
+    """The job without its id and its prompt. Raises Failure or SettingsError for misuse."""
+    import os
+
+    from detect import home, settings
+    from protocol import messages as m
+    from protocol.ids import JobId
+    from protocol.limits import SEED_MAX
+
+    chosen = settings.load(home.find(), os.environ, flags)
+    if rest["seed"] is not None and not 0 <= rest["seed"] <= SEED_MAX:
+        raise wrong(f"--seed {rest['seed']}", "seeds are 31 bits", f"give 0 to {SEED_MAX}")
+    if rest["choices"] and chosen.answer not in ("auto", "choice"):
+        raise wrong(
+            f"--choices with answer {chosen.answer!r}",
+            "choices are compared as choices",
+            "--answer choice, or leave --choices out",
+        )
+    return m.Submit(
+        job=JobId(""),
+        prompt="",
+        votes=chosen.votes,
+        answer="choice" if rest["choices"] else chosen.answer,
+        temperature=chosen.temperature,
+        max_tokens=chosen.max_tokens,
+        stop=chosen.stop,
+        timeout_s=chosen.timeout_s,
+        min_agreement=chosen.min_agreement,
+        local=chosen.local,
+        **rest,
+    )
+
+
+def _submit_one(
+    prompt: str | None, flags: dict[str, Any], rest: dict[str, Any], json: bool
+) -> None:
+    import msgspec
+
+    from swarmctl import asjson, questions, render, uuid7
+    from swarmctl.ask import Interrupted, ask
+    from swarmctl.client import exit_code
+    from swarmctl.out import data, ink, talk, watched
+    from swarmctl.text import safe_text
+
+    job = msgspec.structs.replace(
+        _template(flags, rest),
+        job=uuid7.job_id(),
+        prompt=questions.prompt(prompt),
+        watch=watched() and not json,
+    )
+    code: int = Exit.INTERRUPTED
+    with _any_node(job) as (client, asked):
+        try:
+            verdict = ask(client, asked)
+            code = exit_code(verdict)
+        except Interrupted as error:
+            if error.verdict is None:
+                talk(f"the job {job.job} may still run: swarmctl jobs cancel {job.job}")
+                raise typer.Exit(code) from None
+            verdict = error.verdict
+    if json:
+        data(asjson.line(asjson.verdict(verdict)))
+    else:
+        shown = render.answer(verdict)
+        if shown is not None:
+            data(safe_text(shown) if sys.stdout.isatty() else shown)
+        talk(render.verdict(verdict, ink(sys.stderr)))
+    raise typer.Exit(code)
+
+
+def _submit_detached(
+    prompt: str | None, flags: dict[str, Any], rest: dict[str, Any], json: bool
+) -> None:
+    import msgspec
+
+    from detect import home
+    from swarmctl import asjson, questions, uuid7
+    from swarmctl.ask import notes, put
+    from swarmctl.client import Client
+    from swarmctl.out import data
+
+    job = msgspec.structs.replace(
+        _template(flags, rest), job=uuid7.job_id(), prompt=questions.prompt(prompt)
+    )
+    try:
+        client = Client(home.find())
+    except NoBroker as error:
+        hint = "swarmctl up --detach, or leave --detach out"
+        raise NoBroker(error.seen, "a private node would end with this command", hint) from None
+    with client:
+        accepted = put(client, job)
+    notes(accepted.notes)
+    data(asjson.line(asjson.accepted(accepted)) if json else accepted.job)
+
+
+def _submit_file(
+    file: str, out: str | None, flags: dict[str, Any], rest: dict[str, Any], json: bool
+) -> None:
+    from swarmctl import batch, questions, results
+
+    template = _template(flags, rest)
+    asked = questions.from_file(file)
+    with results.sink(out, json) as sink:
+        left = [question for question in asked if question.id not in sink.there]
+        if left:
+            with _any_node(template) as (client, job):
+                batch.run(client, job, left, sink)
+    raise typer.Exit(Exit.FAILED if sink.failed else Exit.DONE)
+
+
+@contextlib.contextmanager
+def _any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
+    """A conversation with this home's node, or with a private one that lives as long."""
+    import os
+
+    import msgspec
+
+    from detect import home, settings
+    from swarmctl.client import Client, is_listening
+
+    ours: Home = home.find()
+    ours.address  # noqa: B018 - raises HomeError when no socket can be there
+    if is_listening(ours):
+        with Client(ours) as client:
+            yield client, job
+        return
+    from swarmctl.out import talk
+    from swarmctl.private import private_node
+
+    chosen = settings.load(ours, os.environ, {})
+    talk(f"no node runs here; starting a private one with {job.model or chosen.model}")
+    with private_node(chosen, job.model) as private, Client(private) as client:
+        # Its one model is the one that was asked for, whatever name it has there.
+        yield client, msgspec.structs.replace(job, model="")

@@ -1,0 +1,166 @@
+"""`swarmctl up`: show the plan, start a broker and its workers."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmctl import options as o
+from swarmctl.exits import Exit, Failure
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping
+
+    from detect.home import Home
+    from protocol import messages as m
+    from swarmctl.client import Client
+
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", help="Return when the first worker has answered a real request."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")]
+
+WATCH_S = 1.0
+"""Between two looks at the workers of a node in the foreground."""
+
+GRACE_S = 5.0
+"""For a broker whose start failed, before it is ended by force."""
+
+
+def up(
+    *,
+    workers: o.Workers = None,
+    slots: o.Slots = None,
+    model: o.Load = None,
+    engine: o.Engine = None,
+    gpu_layers: o.GpuLayers = None,
+    context: o.Context = None,
+    name: o.Name = None,
+    detach: Detach = False,
+    yes: Yes = False,
+) -> None:
+    """Start a node here: a broker and its workers, in the foreground.
+
+    Ctrl-C finishes what runs and ends the node; a second one ends it at once.
+    """
+    import os
+
+    from detect import home, settings
+    from swarmctl import plan
+    from swarmctl.out import talk
+
+    flags = {
+        "workers": workers,
+        "slots": slots,
+        "model": model,
+        "engine": engine,
+        "gpu_layers": gpu_layers,
+        "context": context,
+        "name": name,
+    }
+    here = home.find()
+    chosen = settings.load(here, os.environ, flags)
+    _refuse_second(here)
+    home.prepare(here)
+    talk(f"plan: {plan.line(plan.plan(chosen))}")
+    for note in chosen.notes:
+        talk(f"note: {note}")
+    if (
+        not (yes or detach)
+        and sys.stdin.isatty()
+        and not typer.confirm("Start it?", True, err=True)
+    ):
+        raise typer.Exit(Exit.FAILED)
+    if detach:
+        _detached(here, flags, chosen.workers)
+    else:
+        raise typer.Exit(_attached(here, flags))
+
+
+def _refuse_second(home: "Home") -> None:
+    """Raises Failure when a node runs here, and HomeError when no socket can be there."""
+    from swarmctl.client import broker_pid, is_listening
+
+    home.address  # noqa: B018 - raises HomeError
+    if is_listening(home):
+        raise Failure(
+            "a node runs here already",
+            f"its broker is process {broker_pid(home)}",
+            "swarmctl status, swarmctl scale N, or swarmctl down first",
+        )
+
+
+def _detached(home: "Home", flags: "Mapping[str, object]", workers: int) -> None:
+    from swarmctl import node, render
+    from swarmctl.out import Progress, talk
+
+    process, words = node.start_detached(home, flags)
+    try:
+        with Progress("starting") as progress:
+            report = node.wait_until_ready(home, process, words, workers, progress.say)
+    except BaseException:
+        node.stop(process, GRACE_S)
+        raise
+    for line in render.changes({}, report)[1]:
+        talk(line)
+    talk(f"the node runs (process {report.node.pid}); it writes to {home.log}")
+
+
+def _attached(home: "Home", flags: "Mapping[str, object]") -> int:
+    """Run until the broker ends; its exit code. Signals are passed on to it."""
+    import signal
+
+    from swarmctl import node
+    from swarmctl.out import talk
+
+    process = node.start_attached(flags)
+    ends = 0
+
+    def end(_number: int, _frame: object) -> None:
+        nonlocal ends
+        ends += 1
+        process.terminate()
+        talk("ending now" if ends > 1 else "finishing what runs; Ctrl-C again ends it at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    try:
+        _watch(home, process)
+    finally:
+        node.stop(process, GRACE_S)
+    return Exit.DONE if ends and process.returncode == 0 else max(process.returncode, 0) or ends
+
+
+def _watch(home: "Home", process: "subprocess.Popen[bytes]") -> None:
+    """Tell of each worker that comes, fails or goes, until the broker ends."""
+    import contextlib
+    import subprocess
+
+    from swarmctl import node, render
+    from swarmctl.client import Client, is_listening
+    from swarmctl.out import talk
+
+    states: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        client: Client | None = None
+        while process.poll() is None:
+            if client is None and is_listening(home):
+                client = stack.enter_context(Client(home))
+            if client and (report := _report(client)):
+                states, lines = render.changes(states, report)
+                for line in lines:
+                    talk(line)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(WATCH_S if "alive" in states.values() else node.POLL_S)
+
+
+def _report(client: "Client") -> "m.NodeReport | None":
+    from protocol import messages as m
+    from swarmctl.exits import NoBroker
+
+    try:
+        return client.ask(m.Status(), m.NodeReport)
+    except NoBroker:
+        return None  # it is ending, or stopped; the process is looked at, too
