@@ -66,11 +66,17 @@ class Answerer:
             str(file), n_ctx=512, n_threads=threads, n_threads_batch=threads, verbose=False
         )
 
+    def tokens(self, prompt: str) -> list[int]:
+        """Cut a rendered prompt into tokens, chat markers included."""
+        return list(self._model.tokenize(prompt.encode(), add_bos=False, special=True))
+
     def ask(self, prompt: str, seed: int, sampling: Sampling) -> str:
         """Answer a rendered prompt; the same seed gives the same text."""
-        tokens = self._model.tokenize(prompt.encode(), add_bos=False, special=True)
         reply = self._model.create_completion(
-            tokens, max_tokens=MAX_TOKENS, seed=seed, **msgspec.structs.asdict(sampling)
+            self.tokens(prompt),
+            max_tokens=MAX_TOKENS,
+            seed=seed,
+            **msgspec.structs.asdict(sampling),
         )
         return str(reply["choices"][0]["text"])
 
