@@ -1,0 +1,134 @@
+"""From a host to a Machine: run the readers, join what they saw, keep every note.
+
+`record()` asks this machine through probe processes; `detect(host)` is pure over what they brought,
+so a recorded machine gives the same facts anywhere.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from detect import amd, android, apple, cpu, ggml, memory, nvidia, pci, probing, system
+from detect.facts import Device, Engine, Machine, Note, Platform
+from detect.host import Host, RecordedHost
+from detect.record import FILE_BYTES_MAX, Probed, Record, load, merge
+
+TREE_FILES_MAX = 20_000  # of a recorded folder; one machine's /proc and /sys that we read: hundreds
+
+
+def read_files(host: Host) -> None:
+    """Ask everything that is read from files and commands, once; a recording host keeps it."""
+    system.read_platform(host)
+    cpu.read_cpu(host)
+    memory.read_memory(host)
+    pci.read_cards(host)
+    if android.is_android(host):
+        android.api_level(host)
+    if host.about.sys_platform == "darwin":
+        system.sysctl(host, "hw.optional.arm64")
+
+
+def detect(host: Host) -> Machine:
+    """Give the facts of the host's machine. Never raises for what the machine answers."""
+    platform, platform_notes = system.read_platform(host)
+    cpu_facts, cpu_notes = cpu.read_cpu(host)
+    memory_facts, memory_notes = memory.read_memory(host)
+    nvidia_devices, nvidia_notes = nvidia.read_nvidia(host, pci.read_cards(host))
+    amd_devices, amd_notes = amd.read_amd(host)
+    apple_devices, mlx, apple_notes = apple.read_apple(host)
+    llamacpp, engine_notes = ggml.read_llamacpp(host)
+    devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
+    notes = [*platform_notes, *cpu_notes, *memory_notes, *nvidia_notes, *amd_notes, *apple_notes]
+    notes += [*engine_notes, *_probe_notes(host), *_unused(devices, llamacpp, platform)]
+    if platform.system == "android":
+        notes += android.notes(host)
+    engines: list[Engine] = [engine for engine in (llamacpp, mlx) if engine is not None]
+    return Machine(
+        platform=platform,
+        cpu=cpu_facts,
+        memory=memory_facts,
+        devices=devices,
+        engines=tuple(engines),
+        notes=tuple(notes),
+    )
+
+
+def record(root: str = "/", timeout_s: float = probing.TIMEOUT_S) -> Record:
+    """Ask this machine, each probe in its own process, all at once, within `timeout_s`."""
+    answers = probing.gather(probing.wanted(), root, timeout_s)
+    parts = []
+    for name in ("files", "amd"):
+        got = answers.get(name, Probed(error="absent"))
+        if got.value is not None:
+            parts.append(msgspec.convert(got.value, Record))
+            del answers[name]
+    if not parts:
+        parts.append(Record())
+    return merge(parts[0], *parts[1:], Record(probes=answers))
+
+
+def here(root: str = "/", timeout_s: float = probing.TIMEOUT_S) -> Machine:
+    """Give the facts of this machine."""
+    return detect(RecordedHost(record(root, timeout_s)))
+
+
+def load_recorded(path: Path) -> Record:
+    """Read a record file, or a folder with copies of /proc, /sys, /etc and an optional record.json.
+
+    Raises OSError, msgspec.DecodeError or msgspec.ValidationError.
+    """
+    if path.is_file():
+        return load(path.read_bytes())
+    told = path / "record.json"
+    base = load(told.read_bytes()) if told.is_file() else Record()
+    files: dict[str, str] = {}
+    for top in ("proc", "sys", "etc", "dev"):
+        for file in sorted((path / top).rglob("*"))[:TREE_FILES_MAX]:
+            if file.is_file():
+                with file.open("rb") as opened:
+                    text = opened.read(FILE_BYTES_MAX).decode("utf-8", "replace")
+                files[f"/{file.relative_to(path).as_posix()}"] = text
+    return merge(base, Record(files={**base.files, **files}))
+
+
+def _probe_notes(host: Host) -> tuple[Note, ...]:
+    """A probe of files that gave nothing leaves unknown facts; say so."""
+    return tuple(
+        Note(
+            "detect",
+            "warn",
+            f"the probe {name} gave no answer ({got.error}: {got.detail[-200:]})",
+            f"python -m detect.probe {name} shows it",
+        )
+        for name in ("files", "amd", "psutil")
+        if (got := host.probe(name)).error in {"timeout", "crashed", "garbage"}
+    )
+
+
+WHEELS = {"nvidia": "cu124", "amd": "vulkan", "intel": "vulkan", "apple": "metal"}
+CMAKE = {"nvidia": "CUDA", "amd": "HIP", "intel": "VULKAN", "apple": "METAL", "qualcomm": "OPENCL"}
+
+
+def install_line(device: Device) -> str:
+    """The command that builds the engine for this device."""
+    flag = CMAKE.get(device.vendor, "VULKAN")
+    return (
+        f'CMAKE_ARGS="-DGGML_{flag}=on" pip install --force-reinstall --no-cache-dir '
+        "--no-binary llama-cpp-python llama-cpp-python"
+    )
+
+
+def _unused(
+    devices: tuple[Device, ...], llamacpp: Engine | None, platform: Platform
+) -> tuple[Note, ...]:
+    """The most common real fault: a GPU is here and the engine's build cannot use it."""
+    if llamacpp is None or platform.system == "macos":
+        return ()
+    idle = [d for d in devices if d.state == "ready" and not d.library]
+    if not idle:
+        return ()
+    names = ", ".join(sorted({device.name for device in idle}))
+    seen = f"{names}: present, and this build of llama.cpp cannot use it (no GPU support built in)"
+    if llamacpp.gpu:
+        seen = f"{names}: present, and llama.cpp's device list does not show it"
+    return (Note("engine", "error", seen, install_line(idle[0])),)

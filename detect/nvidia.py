@@ -1,0 +1,222 @@
+"""NVIDIA, as NVML answered in its probe (detect.probes.nvml): states, never exceptions.
+
+The probe brings raw results; everything here is pure. Error numbers are nvmlReturn_t of the NVML
+API reference.
+"""
+
+import msgspec
+
+from detect.facts import Device, DeviceState, Note
+from detect.host import Host
+from detect.pci import PciCard, normal_address
+from detect.record import Probed
+from detect.visible import choose
+
+NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND = 3, 4, 9, 12
+GPU_IS_LOST, VERSION_MISMATCH = 15, 18
+UNIFIED_NAMES = ("gb10", "orin", "thor", "xavier", "tegra", "n1x", "nvgpu", "spark")
+"""Parts whose memory is main memory. NVML answers NotSupported for some, and too little for one."""
+
+_INIT_NOTES = {
+    DRIVER_NOT_LOADED: (
+        "the NVIDIA driver is installed and its kernel module is not loaded",
+        "sudo modprobe nvidia; if that fails, reboot",
+    ),
+    VERSION_MISMATCH: (
+        "the NVIDIA library and kernel module have different versions (after an upgrade)",
+        "reboot",
+    ),
+    NO_PERMISSION: (
+        "the NVIDIA device nodes may not be opened by this user",
+        "give the process /dev/nvidia*; in a systemd unit: DeviceAllow=char-nvidia* rw",
+    ),
+}
+
+
+class NvmlMemory(msgspec.Struct, frozen=True):
+    """Sizes in bytes, or the error that came in their place."""
+
+    total: int = 0
+    free: int = 0
+    error: int = 0
+
+
+class NvmlDevice(msgspec.Struct, frozen=True):
+    """One GPU or MIG slice as NVML describes it."""
+
+    uuid: str = ""
+    name: str = ""
+    pci: str = ""
+    memory: NvmlMemory = NvmlMemory(error=NOT_SUPPORTED)
+    compute: str = ""  # 8.9
+    mig: bool = False
+    slices: tuple["NvmlDevice", ...] = ()
+    error: int = 0  # the handle itself could not be had
+
+
+class Nvml(msgspec.Struct, frozen=True):
+    """Everything the probe brings."""
+
+    init: int = 0
+    driver: str = ""
+    devices: tuple[NvmlDevice, ...] = ()
+
+
+def read_nvidia(
+    host: Host, cards: tuple[PciCard, ...]
+) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
+    """List the NVIDIA devices of this machine with their states, and what to do about them."""
+    probed = host.probe("nvml")
+    here = tuple(card for card in cards if card.vendor == "nvidia")
+    try:
+        nvml = msgspec.convert(probed.value, Nvml) if probed.value is not None else None
+    except msgspec.ValidationError as wrong:
+        nvml, probed = None, Probed(error="garbage", detail=str(wrong))
+    if nvml is None:
+        return _without_nvml(here, probed)
+    if nvml.init:
+        return _not_started(nvml.init, here)
+    found = [device for gpu in nvml.devices for device in _devices(gpu, here)]
+    notes = [note for device in found if (note := _state_note(device))]
+    if not found and here:
+        notes.append(
+            Note("nvidia", "warn", "the driver runs and shows no GPU", "nvidia-smi; then dmesg")
+        )
+    shown = _apply_visible(host.env.get("CUDA_VISIBLE_DEVICES"), found)
+    if any(device.state == "hidden" for device in shown):
+        value = host.env.get("CUDA_VISIBLE_DEVICES")
+        notes.append(
+            Note(
+                "nvidia",
+                "info",
+                f"CUDA_VISIBLE_DEVICES={value!r} hides {_hidden(shown)} of {len(shown)} devices",
+                "unset CUDA_VISIBLE_DEVICES to use all",
+            )
+        )
+    return shown, tuple(notes)
+
+
+def _without_nvml(
+    here: tuple[PciCard, ...], probed: Probed
+) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
+    if probed.error in {"timeout", "crashed", "garbage"}:
+        seen = f"the NVIDIA probe gave no answer ({probed.error}{_colon(probed.detail)})"
+        note = Note("nvidia", "warn", seen, "nvidia-smi: if it hangs too, reboot")
+        return tuple(_mute(card, "failed") for card in here), (note,)
+    return _not_started(LIBRARY_NOT_FOUND, here) if here else ((), ())
+
+
+def _colon(detail: str) -> str:
+    return f": {detail}" if detail else ""
+
+
+def _not_started(
+    error: int, here: tuple[PciCard, ...]
+) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
+    if error == LIBRARY_NOT_FOUND:
+        if not here:
+            return (), ()  # no card, no driver: nothing to say
+        seen = f"{len(here)} NVIDIA card(s) on the bus and no driver library"
+        note = Note("nvidia", "error", seen, "install the NVIDIA driver, then reboot")
+        return tuple(_mute(card, "no_driver") for card in here), (note,)
+    seen, fix = _INIT_NOTES.get(error, (f"NVML does not start (error {error})", "nvidia-smi"))
+    state: DeviceState = "denied" if error == NO_PERMISSION else "no_driver"
+    return tuple(_mute(card, state) for card in here), (Note("nvidia", "error", seen, fix),)
+
+
+def _mute(card: PciCard, state: DeviceState) -> Device:
+    """Make the device of a card that only the bus shows."""
+    return Device(
+        id=f"pci:{card.address}",
+        vendor=card.vendor,
+        name=f"{card.vendor} GPU at {card.address}",
+        kind="discrete",
+        state=state,
+        pci=card.address,
+        numa_node=card.numa_node,
+        sources={"pci": "/sys/bus/pci", "name": "/sys/bus/pci", "numa_node": "/sys/bus/pci"},
+    )
+
+
+def _devices(gpu: NvmlDevice, cards: tuple[PciCard, ...]) -> list[Device]:
+    """Turn a GPU into devices: itself, or itself as parent and each of its MIG slices."""
+    address = normal_address(gpu.pci)
+    node = next((card.numa_node for card in cards if card.address == address), None)
+    whole = _device(gpu, address, node)
+    if not gpu.mig:
+        return [whole]
+    parent = msgspec.structs.replace(whole, state="parent")
+    slices = [_device(part, address, node) for part in gpu.slices]
+    return [parent] + [
+        msgspec.structs.replace(part, kind="mig", parent=whole.id, unified=False) for part in slices
+    ]
+
+
+def _device(gpu: NvmlDevice, address: str, node: int | None) -> Device:
+    unified = any(word in gpu.name.lower() for word in UNIFIED_NAMES)
+    sources = {"name": "NVML", "uuid": "NVML", "pci": "NVML"}
+    total = free = None
+    if not gpu.memory.error and not unified and gpu.memory.total:
+        total, free = gpu.memory.total, gpu.memory.free
+        sources |= {"total_bytes": "NVML", "free_bytes": "NVML"}
+    if gpu.compute:
+        sources["target"] = "NVML"
+    if node is not None:
+        sources["numa_node"] = "/sys/bus/pci"
+    return Device(
+        id=gpu.uuid or f"pci:{address}",
+        vendor="nvidia",
+        name=gpu.name or "NVIDIA GPU",
+        kind="integrated" if unified else "discrete",
+        state=_state(gpu, unified=unified),
+        uuid=gpu.uuid or None,
+        pci=address or None,
+        total_bytes=total,
+        free_bytes=free,
+        unified=unified,
+        numa_node=node,
+        target=f"sm_{gpu.compute.replace('.', '')}" if gpu.compute else None,
+        sources=sources,
+    )
+
+
+def _state(gpu: NvmlDevice, *, unified: bool) -> DeviceState:
+    """Only a unified part may lack memory figures: a lost card must not look like all of RAM."""
+    error = gpu.error or gpu.memory.error
+    if error == GPU_IS_LOST:
+        return "lost"
+    if error == NO_PERMISSION:
+        return "denied"
+    if gpu.error or (gpu.memory.error and not unified):
+        return "failed"
+    return "ready"
+
+
+def _state_note(device: Device) -> Note | None:
+    seen, fix = {
+        "lost": ("fell off the bus", "check power and seating, then reboot"),
+        "denied": ("may not be opened by this user", "give the process /dev/nvidia*"),
+        "failed": ("answers with an error", "nvidia-smi -q; then dmesg"),
+    }.get(device.state, ("", ""))
+    return Note("nvidia", "error", f"{device.name} ({device.id}) {seen}", fix) if seen else None
+
+
+def _apply_visible(value: str | None, found: list[Device]) -> tuple[Device, ...]:
+    if value is None:
+        return tuple(found)
+    # Slices are named by UUID only; plain numbers count whole cards.
+    wholes = [d for d in found if d.kind != "mig"]
+    chosen = {wholes[at].id for at in choose(value, [d.uuid for d in wholes])}
+    parts = [d for d in found if d.kind == "mig"]
+    if value.startswith("MIG-"):
+        chosen |= {parts[at].id for at in choose(value, [d.uuid for d in parts])}
+    else:
+        chosen |= {part.id for part in parts if part.parent in chosen}
+    return tuple(
+        d if d.id in chosen or d.state != "ready" else msgspec.structs.replace(d, state="hidden")
+        for d in found
+    )
+
+
+def _hidden(devices: tuple[Device, ...]) -> int:
+    return sum(device.state == "hidden" for device in devices)

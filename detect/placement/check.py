@@ -1,0 +1,129 @@
+"""What a user asked that cannot be, said with the mistake's name and the way out."""
+
+import msgspec
+
+from detect.facts import Machine
+from detect.machine import install_line
+from detect.model import Model
+from detect.placement.budget import reaches
+from detect.placement.result import Limits
+
+GPUS_CONFUSED_MAX = 8
+"""Up to here a number of layers may have been meant as a number of GPUs."""
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """A setting that cannot be used: what was seen, and what to type instead."""
+
+    seen: str
+    hint: str
+
+
+def check(
+    machine: Machine, model: Model, limits: Limits
+) -> tuple[Limits, tuple[str, ...], Wrong | None]:
+    """The limits as they will be used, notes on what was changed, and the first mistake."""
+    notes: list[str] = []
+    for test in (_workers, _context, _devices, _split, _main_gpu):
+        wrong = test(machine, model, limits)
+        if wrong:
+            return limits, (), wrong
+    layers = limits.gpu_layers
+    if isinstance(layers, int) and layers < -1:
+        return limits, (), Wrong(f"--gpu-layers {layers}", "a number from 0, auto, or all")
+    if layers == -1:
+        limits = msgspec.structs.replace(limits, gpu_layers="all")
+    elif isinstance(layers, int) and layers > model.offloadable:
+        notes.append(
+            f"--gpu-layers {layers}: {model.name} has {model.offloadable} offloadable layers "
+            f"({len(model.layers)} blocks and the output); all are taken"
+        )
+        limits = msgspec.structs.replace(limits, gpu_layers="all")
+    elif isinstance(layers, int) and 0 < layers <= min(GPUS_CONFUSED_MAX, model.offloadable - 2):
+        notes.append(
+            f"--gpu-layers {layers} with {model.offloadable} offloadable layers: it counts layers "
+            f"of the model, not GPUs. Did you mean {layers} GPUs? --gpu-layers all uses every GPU"
+        )
+    if limits.slots and limits.slots > 1 and not limits.seed_variation:
+        notes.append(
+            f"--no-seed-variation gives each worker one slot; --slots {limits.slots} is left"
+        )
+    return limits, tuple(notes), None
+
+
+def _workers(_machine: Machine, _model: Model, limits: Limits) -> Wrong | None:
+    for name, value in (("workers", limits.workers), ("slots", limits.slots)):
+        if value is not None and value < 1:
+            return Wrong(f"--{name} {value}", f"--{name} 1 or more, or leave it out")
+    return None
+
+
+def _context(_machine: Machine, model: Model, limits: Limits) -> Wrong | None:
+    asked = limits.context_tokens
+    if asked is None:
+        return None
+    if asked < 1:
+        return Wrong(f"--context {asked}", "--context 1 or more, or leave it out")
+    if model.context_trained and asked > model.context_trained:
+        return Wrong(
+            f"--context {asked}: {model.name} was trained for {model.context_trained} tokens",
+            f"--context {model.context_trained} or less",
+        )
+    return None
+
+
+def _devices(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
+    wanted = limits.gpu_layers == "all" or (
+        isinstance(limits.gpu_layers, int) and limits.gpu_layers != 0
+    )
+    if not wanted or model.form == "mlx":
+        return None
+    usable = [
+        device
+        for device in machine.devices
+        if device.state == "ready" and reaches(device, model.form)
+    ]
+    if usable:
+        return None
+    present = [device for device in machine.devices if device.state == "ready"]
+    if present:
+        name = present[0].name
+        seen = f"--gpu-layers {limits.gpu_layers}: this build of llama.cpp cannot use {name}"
+        return Wrong(seen, install_line(present[0]))
+    if machine.platform.system == "macos" and machine.platform.machine != "arm64":
+        seen = (
+            f"--gpu-layers {limits.gpu_layers}: no GPU to put layers on (macOS has Metal, not CUDA)"
+        )
+        return Wrong(seen, "--gpu-layers 0")
+    seen = f"--gpu-layers {limits.gpu_layers}: this machine has no GPU that can be used"
+    return Wrong(seen, "--gpu-layers auto; swarmctl doctor says what was looked for")
+
+
+def _split(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
+    usable = [
+        device
+        for device in machine.devices
+        if device.state == "ready" and reaches(device, model.form)
+    ]
+    shares = limits.tensor_split
+    if not shares:
+        return None
+    if len(shares) != len(usable):
+        names = ", ".join(f"{device.engine_name} {device.name}" for device in usable) or "none"
+        seen = f"--tensor-split has {len(shares)} shares for {len(usable)} devices: {names}"
+        return Wrong(seen, f"give {len(usable)} shares, or leave it out")
+    if any(share < 0 for share in shares) or not sum(shares):
+        return Wrong(f"--tensor-split {shares}: shares are 0 or more, not all 0", "such as 3,1")
+    return None
+
+
+def _main_gpu(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
+    usable = [
+        device
+        for device in machine.devices
+        if device.state == "ready" and reaches(device, model.form)
+    ]
+    if limits.main_gpu is not None and not 0 <= limits.main_gpu < max(len(usable), 1):
+        hint = f"0 to {len(usable) - 1}" if usable else "leave it out: there is no usable GPU"
+        return Wrong(f"--main-gpu {limits.main_gpu} with {len(usable)} devices", hint)
+    return None

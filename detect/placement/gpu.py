@@ -1,0 +1,258 @@
+"""Running on accelerators: one worker for each, one over several, smaller, or partly."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from detect.placement import attempts, pin
+from detect.placement.budget import Room
+from detect.placement.case import Case, Found, refusal
+from detect.placement.memory import Load
+from detect.placement.result import PlannedWorker, Refused, Sum
+from detect.placement.slots import contexts, shrunk
+from detect.placement.words import total
+
+ALL_LAYERS = -1
+
+
+def each(case: Case) -> Found | list[Refused]:
+    """One worker for each device that holds the whole model with the wished context and slots."""
+    return _each(case, case.wish, "")
+
+
+def _each(case: Case, load: Load, made_smaller: str) -> Found | list[Refused]:
+    fitting, refused = [], []
+    for room in case.rooms:
+        sums = _sums_whole(case, load, room)
+        if all(row.fits for row in sums):
+            fitting.append((room, sums))
+        else:
+            refused.append(refusal(f"{_name(room)} alone", sums))
+    fitting = _discrete_first(fitting)
+    if not fitting:
+        return refused
+    count = case.limits.workers or len(fitting)
+    if count < len(fitting):  # best fit: the fullest that fits leaves the others for larger models
+        fitting = sorted(fitting, key=lambda one: one[0].budget_bytes)[:count]
+    placed = _placed(case, load, fitting, count)
+    if isinstance(placed, Refused):
+        return [*refused, placed]
+    reasons = [
+        f"{_name(room)} holds the whole model: {total(sums[0])} ({room.said})"
+        for room, sums in fitting
+    ]
+    if len(fitting) > 1:
+        reasons.append(f"one worker for each of {len(fitting)} devices: votes run side by side")
+    if count > len(fitting):
+        reasons.append(f"{count} workers, as asked: the weights are held {count} times")
+    if made_smaller:
+        reasons.append(f"made smaller to fit: {made_smaller}")
+    return Found(placed, tuple(reasons))
+
+
+_Fitting = list[tuple[Room, tuple[Sum, ...]]]
+
+
+def _discrete_first(fitting: _Fitting) -> _Fitting:
+    """An integrated GPU beside a discrete one is left alone: it is slower and takes main memory."""
+    discrete = [one for one in fitting if one[0].device and not one[0].device.unified]
+    return discrete or fitting
+
+
+def _placed(
+    case: Case, load: Load, fitting: _Fitting, count: int
+) -> tuple[PlannedWorker, ...] | Refused:
+    """Deal `count` workers over the fitting devices, checking those that get several."""
+    workers = []
+    for at in range(count):
+        room, sums = fitting[at % len(fitting)]
+        times = at // len(fitting) + 1
+        if sums[0].total_bytes * times > room.budget_bytes:
+            what = f"{times} workers on {_name(room)}"
+            return Refused(what, total(sums[0]), sums[0].total_bytes * times, room.budget_bytes)
+        workers.append(_worker(case, load, [room], ALL_LAYERS, sums))
+    return tuple(workers)
+
+
+def over_all(case: Case) -> Found | list[Refused]:
+    """One worker over all devices of one library, layer by layer."""
+    return _over_all(case, case.wish, "")
+
+
+def _over_all(case: Case, load: Load, made_smaller: str) -> Found | list[Refused]:
+    refused = []
+    for rooms in _groups(case.rooms):
+        counts, sums = attempts.split(case.model, load, rooms, case.limits.tensor_split)
+        sums = (*sums, attempts.beside(case.model, load, case.main))
+        if not all(row.fits for row in sums):
+            refused.append(refusal(f"{_names(rooms)} together", sums))
+            continue
+        used = [(room, count) for room, count in zip(rooms, counts, strict=True) if count]
+        shares = tuple(float(count) for _, count in used)
+        worker = msgspec.structs.replace(
+            _worker(case, load, [room for room, _ in used], ALL_LAYERS, sums),
+            split_mode="layer",
+            main_gpu=0,
+            tensor_split=shares,
+        )
+        said = "; ".join(
+            f"{count} layers: {total(row)}" for count, row in zip(counts, sums, strict=False)
+        )
+        reasons = [f"no single device holds the model; {_names(rooms)} together do: {said}"]
+        if made_smaller:
+            reasons.append(f"made smaller to fit: {made_smaller}")
+        return Found((worker,), tuple(reasons))
+    return refused
+
+
+def _groups(rooms: Sequence[Room]) -> list[list[Room]]:
+    """Discrete rooms by library, where there are at least two. A MIG slice works alone."""
+    groups: dict[str, list[Room]] = {}
+    for room in rooms:
+        device = room.device
+        if device is not None and device.kind == "discrete":
+            groups.setdefault(device.library, []).append(room)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def smaller(case: Case) -> Found | list[Refused]:
+    """The same ways with less context, quantised keys and values, or fewer slots."""
+    for way in (_each, _over_all):
+        found = shrunk(case.model, case.limits, case.slots, _tester(case, way))
+        if found is not None:
+            return way(case, *found)
+    if not case.rooms:
+        return []
+    room = case.rooms[0]
+    least = Load(1, min(case.wish.context_tokens, 4096), case.limits.answer_tokens, "q8_0")
+    return [
+        refusal(
+            f"{_name(room)} with one slot, short context, q8_0 cache",
+            _sums_whole(case, least, room),
+        )
+    ]
+
+
+def _tester(
+    case: Case, way: Callable[[Case, Load, str], Found | list[Refused]]
+) -> Callable[[Load], bool]:
+    return lambda load: isinstance(way(case, load, ""), Found)
+
+
+def partly(case: Case) -> Found | list[Refused]:
+    """As many of the last layers as the best device holds; the rest in main memory."""
+    refused = []
+    # A layer on the GPU is worth more than a long context, so the least context is taken.
+    least = contexts(case.model, case.limits)[1]
+    load = msgspec.structs.replace(case.wish, context_tokens=least)
+    for room in case.rooms:
+        if room.device is None or room.device.unified:
+            continue  # one memory: what does not fit as a whole does not fit in parts
+        worker = _partial(case, load, room)
+        if worker is not None:
+            return _partial_found(case, worker, room)
+        rest = attempts.beside(case.model, load, case.main, 1)
+        here = attempts.on_device(case.model, load, room, 1)
+        refused.append(refusal(f"part of the layers on {_name(room)}", (here, rest)))
+    return refused
+
+
+def _partial(case: Case, load: Load, room: Room) -> PlannedWorker | None:
+    if case.limits.keep_experts and any(layer.expert_bytes for layer in case.model.layers):
+        layers = attempts.layers_that_fit(case.model, load, room, case.main, experts_stay=True)
+        if layers == case.model.offloadable:
+            worker = _with_layers(case, load, room, layers, experts_stay=True)
+            return msgspec.structs.replace(worker, experts_in_main_memory=True)
+    layers = attempts.layers_that_fit(case.model, load, room, case.main)
+    return _with_layers(case, load, room, layers) if layers else None
+
+
+def _with_layers(
+    case: Case, load: Load, room: Room, layers: int, *, experts_stay: bool = False
+) -> PlannedWorker:
+    sums = (
+        attempts.on_device(case.model, load, room, layers, experts_stay=experts_stay),
+        attempts.beside(case.model, load, case.main, layers, experts_stay=experts_stay),
+    )
+    return _worker(case, load, [room], layers, sums)
+
+
+def _partial_found(case: Case, worker: PlannedWorker, room: Room) -> Found:
+    offloadable = case.model.offloadable
+    what = f"the last {worker.gpu_layers} of {offloadable} layers on {_name(room)}"
+    if worker.experts_in_main_memory:
+        what = f"all {offloadable} layers on {_name(room)}, the experts in main memory"
+    reasons = [f"{what}: {total(worker.sums[0])}; the rest: {total(worker.sums[1])}"]
+    if worker.context_tokens != case.wish.context_tokens:
+        reasons.append(f"made smaller to fit: context {worker.context_tokens} tokens")
+    return Found((worker,), tuple(reasons))
+
+
+def exactly(case: Case) -> Found | list[Refused]:
+    """The number of layers that the user named, on the best device that holds them."""
+    layers = case.limits.gpu_layers
+    assert isinstance(layers, int)
+    rooms = case.rooms
+    if case.limits.main_gpu is not None:
+        rooms = tuple(room for room in rooms if _is_gpu(room, case.limits.main_gpu))
+    refused = []
+    for room in rooms:
+        worker = _with_layers(case, case.wish, room, layers)
+        if all(row.fits for row in worker.sums):
+            said = f"{layers} of {case.model.offloadable} layers on {_name(room)}, as asked"
+            return Found((worker,), (f"{said}: {total(worker.sums[0])}",))
+        refused.append(refusal(f"{layers} layers on {_name(room)}", worker.sums))
+    return refused
+
+
+def _is_gpu(room: Room, index: int) -> bool:
+    return room.device is not None and room.device.engine_name.endswith(str(index))
+
+
+def _sums_whole(case: Case, load: Load, room: Room) -> tuple[Sum, ...]:
+    here = attempts.on_device(case.model, load, room)
+    if room.device is not None and room.device.unified:
+        return (here,)
+    return here, attempts.beside(case.model, load, case.main)
+
+
+def _worker(
+    case: Case,
+    load: Load,
+    rooms: Sequence[Room],
+    layers: int,
+    sums: tuple[Sum, ...],
+) -> PlannedWorker:
+    devices = [room.device for room in rooms if room.device is not None]
+    return PlannedWorker(
+        engine="llamacpp",
+        model=case.model.path,
+        slots=load.slots,
+        context_tokens=load.context_tokens,
+        cells=load.cells,
+        gpu_layers=layers,
+        main_gpu=pin.main_gpu(devices),
+        devices=tuple(device.id for device in devices),
+        env=pin.env_for(devices),
+        threads=case.machine.cpu.threads,
+        cpus=_near(case, devices[0].numa_node) if len(devices) == 1 else (),
+        kv_type=load.kv_type,
+        ubatch=load.ubatch,
+        sums=sums,
+    )
+
+
+def _near(case: Case, node: int | None) -> tuple[int, ...]:
+    """Processors on the device's NUMA node, when the machine has several nodes."""
+    nodes = case.machine.cpu.numa
+    if node is None or len(nodes) < 2:
+        return ()
+    return next((one.cpus for one in nodes if one.id == node), ())
+
+
+def _name(room: Room) -> str:
+    return room.device.name if room.device is not None else room.place
+
+
+def _names(rooms: Sequence[Room]) -> str:
+    return " + ".join(_name(room) for room in rooms)

@@ -1,0 +1,47 @@
+"""Which devices a visibility variable leaves: CUDA_VISIBLE_DEVICES and ROCm's three.
+
+Rules, from the CUDA programming guide 5.2: unset shows all, empty shows none, the list ends at the
+first entry that names nothing (0,2,-1,1 is 0,2), a UUID may be cut short while it stays unique,
+naming one twice ends it too, and the order given is the order the library counts in.
+"""
+
+from collections.abc import Mapping, Sequence
+
+ENTRIES_MAX = 256  # of one variable; more devices than any machine has
+
+ROCM_VARIABLES = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
+"""Each filters what the one before it left."""
+
+
+def choose(value: str | None, uuids: Sequence[str | None]) -> tuple[int, ...]:
+    """Positions in `uuids` that the variable's value leaves, in its order."""
+    if value is None:
+        return tuple(range(len(uuids)))
+    chosen: list[int] = []
+    for entry in value.split(",")[:ENTRIES_MAX]:
+        position = _position(entry.strip(), uuids)
+        if position is None or position in chosen:
+            break
+        chosen.append(position)
+    return tuple(chosen)
+
+
+def _position(entry: str, uuids: Sequence[str | None]) -> int | None:
+    if entry.isdigit():
+        return int(entry) if int(entry) < len(uuids) else None
+    if not entry.startswith(("GPU-", "MIG-")):
+        return None
+    hits = [at for at, uuid in enumerate(uuids) if uuid and uuid.startswith(entry)]
+    return hits[0] if len(hits) == 1 else None
+
+
+def rocm(env: Mapping[str, str], uuids: Sequence[str | None]) -> tuple[int, ...]:
+    """Positions left after every ROCm variable, and CUDA's, which HIP reads as well."""
+    left = tuple(range(len(uuids)))
+    for name in ROCM_VARIABLES:
+        left = tuple(left[at] for at in choose(env.get(name), [uuids[at] for at in left]))
+    if "HIP_VISIBLE_DEVICES" not in env:
+        left = tuple(
+            left[at] for at in choose(env.get("CUDA_VISIBLE_DEVICES"), [uuids[at] for at in left])
+        )
+    return left
