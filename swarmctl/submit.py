@@ -54,7 +54,6 @@ def submit(
     }
     _check_together(prompt, detach, file, out)
     rest = {"choices": _choices(choices), "system": system, "seed": seed, "model": model}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the job too, like Ctrl-C
     if file is not None:
         _submit_file(file, out, flags, rest, json)
     elif detach:
@@ -201,6 +200,7 @@ def _any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
     from detect import home, settings
     from swarmctl.client import Client, is_listening
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the job too, like Ctrl-C
     ours: Home = home.find()
     ours.address  # noqa: B018 - raises HomeError when no socket can be there
     if is_listening(ours):

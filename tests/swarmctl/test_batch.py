@@ -1,0 +1,62 @@
+"""A bounded window over many questions, and results that can be gone on with."""
+
+import io
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import messages as m
+from swarmctl.batch import WINDOW_MAX, Window, window_for
+from swarmctl.exits import Failure
+from swarmctl.questions import Question
+from swarmctl.results import resume
+
+
+@given(st.integers(1, 30), st.integers(1, 8), st.integers())
+def test_results_come_in_order_and_never_more_are_out_than_the_window_holds(count, size, seed):
+    dice = random.Random(seed)
+    window = Window([Question(i, "?") for i in range(count)], size)
+    asked = list(window.take())
+    ended = 0
+    told = []
+    while asked:
+        assert len(asked) <= size
+        assert ended - len(told) + len(asked) <= size
+        question = asked.pop(dice.randrange(len(asked)))
+        verdict = m.Verdict(job=str(question.id), outcome="decided", stopped="", asked=1)
+        ended += 1
+        for first, result in window.end(question, verdict):
+            assert result.job == str(first.id)
+            told.append(first.id)
+        asked += window.take()
+    assert told == list(range(count))
+    assert window.is_done
+
+
+@pytest.mark.parametrize(
+    ("slots", "votes", "jobs"), [(0, 8, 2), (8, 8, 3), (8, 1, 10), (64, 8, 10), (4096, 1, 32)]
+)
+def test_there_are_as_many_jobs_out_as_keep_the_slots_busy(slots, votes, jobs):
+    assert window_for(slots, votes) == jobs
+    assert jobs <= WINDOW_MAX
+
+
+def test_a_torn_last_line_is_dropped_and_the_rest_is_there():
+    file = io.BytesIO(b'{"id": 1, "answer": "2"}\n{"id": "b"}\n{"id": 3, "ans')
+    assert resume(file, "out") == {1, "b"}
+    assert file.getvalue() == b'{"id": 1, "answer": "2"}\n{"id": "b"}\n'
+    assert file.tell() == len(file.getvalue())
+
+
+def test_a_new_file_holds_nothing():
+    assert resume(io.BytesIO(), "out") == set()
+
+
+@pytest.mark.parametrize("raw", [b"hello\n", b'{"id": 1}\n{"answer": 2}\n', b"\xff\n"])
+def test_a_file_of_something_else_is_left_alone(raw):
+    file = io.BytesIO(raw)
+    with pytest.raises(Failure, match="is no result"):
+        resume(file, "out")
+    assert file.getvalue() == raw

@@ -1,0 +1,235 @@
+"""The command line by itself: no node is there."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["llama_cpp", "numpy", "mlx", "torch", "zeroconf", "rich", "psutil"]
+"""What a short command must not wait for."""
+
+IMPORTED = """
+import sys
+from swarmctl import app
+sys.argv = ["swarmctl", *sys.argv[1:]]
+code = app.main()
+sys.stderr.write(" ".join(sorted(name for name in sys.modules if "." not in name)))
+"""
+
+
+def swarmctl(*args, home, stdin=b"", **env):
+    return subprocess.run(
+        [sys.executable, "-m", "swarmctl.app", *args],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, "SWARM_HOME": str(home), **env},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """The command line in this process, where none of it needs a process of its own."""
+    from swarmctl import app
+
+    def call(*args):
+        monkeypatch.setenv("SWARM_HOME", str(tmp_path))
+        monkeypatch.setattr(sys, "argv", ["swarmctl", *args])
+        code = app.main()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def imported(*args, home):
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *args],
+        capture_output=True,
+        env={**os.environ, "SWARM_HOME": str(home)},
+        check=True,
+        timeout=60,
+    )
+    return set(done.stderr.decode().splitlines()[-1].split())
+
+
+def test_help_imports_neither_an_engine_nor_the_socket_nor_the_decoder(tmp_path):
+    modules = imported("--help", home=tmp_path)
+    assert "typer" in modules
+    assert not modules & {*HEAVY, "zmq", "msgspec", "broker", "worker"}
+
+
+def test_status_imports_no_engine_and_no_other_process_of_ours(tmp_path):
+    modules = imported("status", home=tmp_path)
+    assert "zmq" in modules
+    assert not modules & {*HEAVY, "broker", "worker"}
+
+
+@pytest.mark.parametrize("args", [[], ["--help"], ["jobs"], ["submit", "-h"], ["up", "--help"]])
+def test_help_goes_to_stdout(args, run):
+    code, stdout, stderr = run(*args)
+    assert (code, stderr) == (0, "")
+    assert stdout.startswith("Usage: swarmctl")
+
+
+def test_a_node_that_is_there_but_silent_is_told_and_not_waited_for(run, tmp_path, monkeypatch):
+    """As a broker is that was stopped with SIGSTOP: its socket takes connections, no more."""
+    monkeypatch.setattr("swarmctl.client.Client.ask.__defaults__", (0.2,))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "broker.lock").write_text("4711\n")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "run" / "broker.sock"))
+        listener.listen()
+        code, stdout, stderr = run("status")
+    assert (code, stdout) == (4, "")
+    assert "because: its broker (process 4711) is there but silent" in stderr
+
+
+def test_a_stale_socket_is_no_node(run, tmp_path):
+    (tmp_path / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "run" / "broker.sock"))
+        listener.listen()
+    code, _, stderr = run("status")
+    assert code == 4
+    assert "error: no node runs here" in stderr
+
+
+def test_the_version_is_told(tmp_path):
+    assert swarmctl("--version", home=tmp_path).stdout.startswith(b"swarmctl 0.")
+
+
+def test_shell_completion_knows_the_commands(tmp_path):
+    done = swarmctl(
+        home=tmp_path,
+        _SWARMCTL_COMPLETE="complete_bash",
+        COMP_WORDS="swarmctl sub",
+        COMP_CWORD="1",
+    )
+    assert done.stdout.split() == [b"submit"]
+
+
+WRONG_USAGE = [
+    (["submit", ""], "error: the question is empty"),
+    (["submit", " \n"], "error: the question is empty"),
+    (["submit", "-n", "0", "x"], "error: --votes '0'\nbecause: votes takes 1 to 64"),
+    (["submit", "--votes", "65", "x"], "error: --votes '65'\nbecause: votes takes 1 to 64"),
+    (["submit", "--votes", "many", "x"], "error: Invalid value for '--votes'"),
+    (["submit", "--temperature", "9", "x"], "error: --temperature '9.0'"),
+    (["submit", "--timeout", "soon", "x"], "error: --timeout 'soon'"),
+    (["submit", "--stop", "never", "x"], "error: --stop 'never'"),
+    (["submit", "--min-agreement", "60", "x"], "error: --min-agreement '60.0'"),
+    (["submit", "--seed", "-1", "x"], "error: --seed -1"),
+    (["submit", "--choices", "A", "x"], "error: --choices 'A'"),
+    (["submit", "--choices", "A,,B", "x"], "error: --choices 'A,,B'"),
+    (["submit", "--choices", "A,B", "--answer", "number", "x"], "error: --choices with answer"),
+    (["submit", "--file", "q.jsonl", "x"], "error: both PROMPT and --file"),
+    (["submit", "--file", "q.jsonl", "--detach"], "error: --file with --detach"),
+    (["submit", "--file", "/nonexistent/q"], "error: cannot read /nonexistent/q"),
+    (["submit", "--out", "r", "x"], "error: --out without --file"),
+    (["submit", "--sample"], "error: No such option: --sample"),
+    (["submitt"], "error: No such command 'submitt'"),
+    (["jobs", "show"], "error: Missing argument 'JOB'"),
+    (["up", "--slots", "0"], "error: --slots '0'\nbecause: slots takes 1 to 64"),
+    (["up", "--engine", "gpt"], "error: --engine 'gpt'"),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), WRONG_USAGE)
+def test_misuse_is_told_before_any_node_is_needed(args, said, run, tmp_path):
+    code, stdout, stderr = run(*args)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [["-"], []])
+def test_binary_on_standard_input_is_told_with_its_place(given, tmp_path):
+    done = swarmctl("submit", *given, home=tmp_path, stdin=b"\x89PNG\r\n\x1a\n\0\0")
+    assert done.returncode == 2
+    assert b"because: byte 0x89 at position 0 is not UTF-8" in done.stderr
+
+
+def test_an_empty_standard_input_is_an_empty_question(tmp_path):
+    done = swarmctl("submit", home=tmp_path, stdin=b"\n")
+    assert done.returncode == 2
+    assert b"error: the question is empty" in done.stderr
+
+
+def test_more_than_a_prompt_may_hold_is_told(tmp_path):
+    done = swarmctl("submit", home=tmp_path, stdin=b"word " * (1 << 18))
+    assert done.returncode == 2
+    assert b"error: the question is over 1048576 bytes" in done.stderr
+
+
+NEEDS_A_NODE = [
+    ["status"], ["workers"], ["down"], ["scale", "2"], ["jobs", "ls"], ["jobs", "show", "x"],
+    ["jobs", "wait", "x"], ["jobs", "cancel", "x"], ["submit", "--detach", "x"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args", NEEDS_A_NODE)
+def test_without_a_node_the_next_command_is_told(args, run):
+    code, stdout, stderr = run(*args)
+    assert (code, stdout) == (4, "")
+    assert stderr.startswith("error: no node runs here\nbecause: ")
+    assert "hint: swarmctl up" in stderr
+
+
+@pytest.mark.parametrize("args", [["status"], ["submit", "x"], ["up", "--yes"]])
+def test_a_home_too_long_for_a_socket_is_told_with_its_length(args, tmp_path):
+    done = swarmctl(*args, home=tmp_path / ("x" * 120))
+    assert done.returncode == 78
+    assert b"error: the socket's path is" in done.stderr
+    assert b"hint: set SWARM_HOME to a shorter folder" in done.stderr
+
+
+def test_a_home_that_cannot_be_written_is_told(tmp_path):
+    # A file stands where the folder should be: unwritable for root, too.
+    (tmp_path / "file").touch()
+    done = swarmctl("up", "--yes", home=tmp_path / "file" / "home")
+    assert done.returncode == 78
+    assert b"error: cannot use the folder" in done.stderr
+    assert b"hint: set SWARM_HOME" in done.stderr
+
+
+def test_a_wrong_configuration_file_is_told_with_its_line(tmp_path):
+    (tmp_path / "config.toml").write_text("# ours\nvotes = 0\n")
+    done = swarmctl("submit", "x", home=tmp_path)
+    assert done.returncode == 78
+    assert f"votes is '0' in {tmp_path / 'config.toml'}, line 2" in done.stderr.decode()
+
+
+def test_config_tells_each_value_and_where_it_came_from(tmp_path):
+    (tmp_path / "config.toml").write_text("votes = 3\n")
+    done = swarmctl("config", "--json", home=tmp_path, SWARM_SLOTS="2")
+    told = json.loads(done.stdout)
+    settings = {row["name"]: row for row in told["settings"]}
+    assert (settings["votes"]["value"], settings["slots"]["value"]) == (3, 2)
+    assert settings["votes"]["from"] == f"{tmp_path / 'config.toml'}, line 1"
+    assert settings["slots"]["from"] == "the variable SWARM_SLOTS"
+    assert told["home"]["state"] == str(tmp_path)
+
+
+def test_colour_is_off_unless_asked_for(tmp_path):
+    assert b"\x1b" not in swarmctl("status", home=tmp_path).stderr
+    forced = swarmctl("status", home=tmp_path, FORCE_COLOR="1")
+    assert b"\x1b[31merror:\x1b[0m" in forced.stderr
+    both = swarmctl("status", home=tmp_path, FORCE_COLOR="1", NO_COLOR="1")
+    assert b"\x1b" not in both.stderr
+
+
+def test_a_reader_that_leaves_early_gives_no_traceback(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m swarmctl.app config | true",
+        shell=True,
+        capture_output=True,
+        env={**os.environ, "SWARM_HOME": str(tmp_path)},
+        timeout=60,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
