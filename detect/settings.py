@@ -4,39 +4,19 @@ Every key has the same name in all three: `max_tokens` in the file is SWARM_MAX_
 --max-tokens. `load` reads, `merge` decides and is pure. Each value remembers where it came from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from detect.home import Home
-
-WORKERS_MAX = 64
-"""Each is a process with its own model; beyond this a machine wants slots, not workers."""
-
-SLOTS_MAX = 64
-"""Slots of one worker: as many as one job can have seats."""
-
-CONTEXT_MIN, CONTEXT_MAX = 64, 1 << 20
-"""Tokens: below, no question fits; above, no model was trained."""
-
-NAME_BYTES_MAX = 63
-"""A node's name becomes one label in mDNS (RFC 1035, 2.3.4)."""
-
-TEXT_CHARS_MAX = 4096
-"""A path or model reference in the configuration; PATH_MAX of Linux."""
+from detect.keys import KEYS, NAME_BYTES_MAX, Key, Value
 
 CONFIG_BYTES_MAX = 64 << 10
 """config.toml: a hundred times all keys there are."""
 
-ENGINES = ("auto", "llamacpp", "scripted")
-STOPS = ("fast", "saving", "all")
-ANSWERS = ("auto", "number", "choice", "json", "code", "text")
-
 FLAG = "the flag --"
 """How the source of a value begins that came from the command line."""
-
-Value = str | int | float | bool | None
 
 
 class SettingsError(Exception):
@@ -72,15 +52,6 @@ class Settings(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class Key(msgspec.Struct, frozen=True):
-    """One setting: `parse` makes a value of a text, `take` checks a value; ValueError if wrong."""
-
-    field: str  # in Settings
-    allowed: str
-    parse: Callable[[str], Value]
-    take: Callable[[Value], Value]
-
-
 class Given(msgspec.Struct, frozen=True):
     """A value that somebody set. `text`: it is yet to be parsed, as variables and flags are."""
 
@@ -88,117 +59,6 @@ class Given(msgspec.Struct, frozen=True):
     source: str
     text: bool = False
 
-
-def duration_s(text: str) -> float:
-    """Seconds of `90`, `90s`, `2m`, `1h` or `500ms`. Raises ValueError."""
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    number = text.strip().rstrip("msh")
-    unit = text.strip()[len(number) :] or "s"
-    if unit not in units:
-        raise ValueError(text)
-    return float(number) * units[unit]
-
-
-def _whole(low: int, high: int) -> Callable[[Value], Value]:
-    def take(value: Value) -> Value:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(value)
-        return value
-
-    return take
-
-
-def _number(low: float, high: float) -> Callable[[Value], Value]:
-    def take(value: Value) -> Value:
-        # NaN is within no bounds.
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-            return float(value)
-        raise ValueError(value)
-
-    return take
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[Value], Value]:
-    def take(value: Value) -> Value:
-        if value not in words:
-            raise ValueError(value)
-        return value
-
-    return take
-
-
-def _text(bytes_max: int) -> Callable[[Value], Value]:
-    def take(value: Value) -> Value:
-        if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            raise ValueError(value)
-        if len(value.encode()) > bytes_max:
-            raise ValueError(value)
-        return value.strip()
-
-    return take
-
-
-def _or_word(words: tuple[str, ...], take: Callable[[Value], Value]) -> Callable[[Value], Value]:
-    return lambda value: value if value in words else take(value)
-
-
-def _word_or_int(text: str) -> Value:
-    return text if text.isalpha() else int(text)
-
-
-def _context(value: Value) -> Value:
-    return None if value == "auto" else _whole(CONTEXT_MIN, CONTEXT_MAX)(value)
-
-
-def _timeout(value: Value) -> Value:
-    return _number(0.001, 86_400)(duration_s(value) if isinstance(value, str) else value)
-
-
-def _truth(value: Value) -> Value:
-    if not isinstance(value, bool):
-        raise ValueError(value)  # noqa: TRY004 - one error for every wrong value
-    return value
-
-
-def _truth_of(text: str) -> Value:
-    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    if text.lower() not in words:
-        raise ValueError(text)
-    return words[text.lower()]
-
-
-def _options(field: str, words: tuple[str, ...]) -> Key:
-    return Key(field, ", ".join(words), str, _one_of(words))
-
-
-KEYS: dict[str, Key] = {
-    "name": Key("name", f"text of up to {NAME_BYTES_MAX} bytes", str, _text(NAME_BYTES_MAX)),
-    "workers": Key("workers", f"0 to {WORKERS_MAX}", int, _whole(0, WORKERS_MAX)),
-    "slots": Key("slots", f"1 to {SLOTS_MAX}", int, _whole(1, SLOTS_MAX)),
-    "model": Key("model", "a model's name or file", str, _text(TEXT_CHARS_MAX)),
-    "engine": _options("engine", ENGINES),
-    "context": Key(
-        "context", f"auto, or {CONTEXT_MIN} to {CONTEXT_MAX} tokens", _word_or_int, _context
-    ),
-    "gpu_layers": Key(
-        "gpu_layers",
-        "auto, all, or 0 to 1024",
-        _word_or_int,
-        _or_word(("auto", "all"), _whole(0, 1024)),
-    ),
-    "votes": Key("votes", "1 to 64", int, _whole(1, 64)),
-    "answer": _options("answer", ANSWERS),
-    "temperature": Key("temperature", "0 to 5", float, _number(0, 5)),
-    "max_tokens": Key("max_tokens", "1 to 131072", int, _whole(1, 131_072)),
-    "timeout": Key(
-        "timeout_s", "a duration up to 24h, such as 60s, 2m or 1h", duration_s, _timeout
-    ),
-    "stop": _options("stop", STOPS),
-    "min_agreement": Key("min_agreement", "0 to 1", float, _number(0, 1)),
-    "local": Key("local", "true or false", _truth_of, _truth),
-}
-"""What may be set, by its name in config.toml. tests/ hold the bounds equal to protocol.limits,
-which this package, being below it, cannot import."""
 
 _NOT_SETTINGS = {"SWARM_HOME"}
 

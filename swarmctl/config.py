@@ -10,15 +10,13 @@ def config(json: o.Json = False) -> None:
     import os
 
     from detect import home, settings
+    from detect.keys import KEYS
     from swarmctl import asjson, render
     from swarmctl.out import data, ink, talk, wide
 
     here = home.find()
     chosen = settings.load(here, os.environ, {})
-    rows = [
-        (name, getattr(chosen, key.field), chosen.sources[name])
-        for name, key in settings.KEYS.items()
-    ]
+    rows = [(name, getattr(chosen, key.field), chosen.sources[name]) for name, key in KEYS.items()]
     if json:
         listed = [{"name": name, "value": value, "from": source} for name, value, source in rows]
         folders = {

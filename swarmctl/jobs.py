@@ -63,7 +63,7 @@ def wait(jobs: JobList, timeout: Timeout = None, json: o.Json = False) -> None:
     from time import monotonic
 
     from detect import home
-    from detect.settings import duration_s
+    from detect.keys import duration_s
     from swarmctl.client import Client
     from swarmctl.out import fail
 

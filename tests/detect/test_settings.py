@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from detect import settings
 from detect.home import Home
-from detect.settings import KEYS, Settings, SettingsError, from_env, from_flags, from_toml, merge
+from detect.keys import KEYS, duration_s
+from detect.settings import Settings, SettingsError, from_env, from_flags, from_toml, merge
 from protocol import limits
 from protocol.messages import Submit
 
@@ -139,13 +140,13 @@ def test_a_variable_that_sets_nothing_is_noted_and_home_and_empty_ones_are_not(h
     [("60", 60), ("60s", 60), ("2m", 120), ("1h", 3600), ("500ms", 0.5), ("1.5m", 90)],
 )
 def test_durations_carry_their_unit(text, seconds):
-    assert settings.duration_s(text) == seconds
+    assert duration_s(text) == seconds
 
 
 @given(st.text(max_size=8))
 def test_any_text_is_a_duration_or_a_value_error(text):
     with contextlib.suppress(ValueError):
-        assert isinstance(settings.duration_s(text), float)
+        assert isinstance(duration_s(text), float)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(KEYS)), st.text(max_size=8)))
