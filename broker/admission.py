@@ -1,6 +1,5 @@
 """What is refused before it becomes a job: each refusal says what was seen and what to do next."""
 
-import math
 from collections.abc import Iterator
 
 from broker.voting import ANSWER_TYPES, STOP_MODES
@@ -44,17 +43,20 @@ def _texts(s: m.Submit) -> Iterator[Problem]:
         )
 
 
+_BOUNDS: list[tuple[str, float, float]] = [
+    ("votes", 1, limits.SEATS_MAX),
+    ("temperature", 0, limits.TEMPERATURE_MAX),
+    ("max_tokens", 1, limits.MAX_TOKENS_MAX),
+    ("seed", 0, limits.SEED_MAX),
+    ("min_agreement", 0, 1),
+]
+
+
 def _numbers(s: m.Submit) -> Iterator[Problem]:
-    checks: list[tuple[str, float, float, float]] = [
-        ("votes", s.votes, 1, limits.SEATS_MAX),
-        ("temperature", s.temperature, 0, limits.TEMPERATURE_MAX),
-        ("max-tokens", s.max_tokens, 1, limits.MAX_TOKENS_MAX),
-        ("seed", s.seed or 0, 0, limits.SEED_MAX),
-        ("min-agreement", s.min_agreement, 0, 1),
-    ]
-    for name, value, low, high in checks:
-        if not (math.isfinite(value) and low <= value <= high):
-            yield _invalid(f"--{name} {value}", f"give {low} to {high}")
+    for name, low, high in _BOUNDS:
+        value = getattr(s, name)
+        if value is not None and not low <= value <= high:  # NaN is within no bounds
+            yield _invalid(f"--{name.replace('_', '-')} {value}", f"give {low} to {high}")
     if not 0 < s.timeout_s <= limits.TIMEOUT_S_MAX:
         yield _invalid(
             f"--timeout {s.timeout_s:g} s", f"give more than 0, up to {limits.TIMEOUT_S_MAX:g} s"

@@ -16,41 +16,40 @@ DEATHS_MAX = 3
 
 def seat_waiting(state: State, now: float) -> None:
     """Give waiting seats to voters, the longest waiting job first, while there is room."""
-    while state.jobs.waiting and _room(state, now):
-        seated = False
+    free = [voter for voter in state.roster.by_route.values() if voter.takes(now)]
+    seated = 1
+    while seated and free and state.jobs.waiting:
+        seated = 0
         for job in state.jobs.next_up():
-            seated |= _seat(state, job, now)
-            if not _room(state, now):
+            seated += _seat(state, job, free, now)
+            if not free:
                 return
-        if not seated:
-            return
 
 
-def _room(state: State, now: float) -> bool:
-    return any(voter.takes(now) for voter in state.roster)
+def _seat(state: State, job: Job, free: list[Voter], now: float) -> int:
+    """Issue ballots for a job's pending seats; how many seats were given.
 
-
-def _seat(state: State, job: Job, now: float) -> bool:
-    """Issue ballots for a job's pending seats; True when at least one was."""
+    `free`: the voters that take seats; one that takes no more is removed from it.
+    """
     ballots: dict[str, tuple[Voter, list[m.BallotSeat]]] = {}
-    while job.pending:
-        voter = seating.choose(seating.eligible(job, state.roster, now))
+    given = 0
+    while job.pending and free:
+        voter = seating.choose(seating.eligible(job, free, state.roster))
         if voter is None:
             break
         seat = job.pending.popleft()
         voter.open[job.id, seat.number] = None
-        given = job.give(seat, voter.id, now)
-        if voter.id in ballots:
-            ballots[voter.id][1].append(given)
-        else:
-            ballots[voter.id] = (voter, [given])
+        if voter.credit <= 0:
+            free.remove(voter)
+        ballots.setdefault(voter.id, (voter, []))[1].append(job.give(seat, voter.id, now))
+        given += 1
     if not job.pending:
         state.jobs.unwait(job)
     for voter, seats in ballots.values():
         issued = tuple(seats)
         state.out.append(Write(BallotIssued(job.id, voter.id, issued)))
         state.out.append(Send(voter.route, _ballot(job, issued, now)))
-    return bool(ballots)
+    return given
 
 
 def _ballot(job: Job, seats: tuple[m.BallotSeat, ...], now: float) -> m.Ballot:

@@ -82,7 +82,7 @@ class Broker:
                 clients.drain(state, event.now or state.draining, now)
             case _:
                 assert_never(event)
-        if now >= self.next_deadline():
+        if now >= self._watch_at or now >= state.jobs.next_deadline():
             self._in_time(now)
         if state.jobs.waiting:
             conduct.seat_waiting(state, now)

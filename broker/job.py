@@ -45,12 +45,14 @@ class Job:
     """A question, the seats it wants, and the count of what came back."""
 
     __slots__ = (
-        "accepted_at", "asked", "deadline_at", "deaths", "listeners", "notes", "pending",
-        "refusals", "running_tokens", "seats", "seed", "submit", "tally", "verdict",
+        "accepted_at", "asked", "deadline_at", "deaths", "id", "listeners", "notes", "pending",
+        "prompt_bytes", "refusals", "running_tokens", "seats", "seed", "submit", "tally", "verdict",
     )  # fmt: skip
 
     def __init__(self, submit: m.Submit, asked: int, seed: int, now: float) -> None:
         self.submit = submit
+        self.id: JobId = submit.job  # the client's name for it
+        self.prompt_bytes = len(submit.prompt) + len(submit.system)  # about
         self.asked = asked
         self.seed = seed
         self.notes: tuple[str, ...] = ()
@@ -66,11 +68,6 @@ class Job:
         self.verdict: m.Verdict | None = None
 
     @property
-    def id(self) -> JobId:
-        """The client's name for it."""
-        return self.submit.job
-
-    @property
     def state(self) -> m.JobState:
         """Where it is in its life."""
         if self.verdict:
@@ -78,14 +75,10 @@ class Job:
         return "voting" if any(seat.state != "waiting" for seat in self.seats) else "waiting"
 
     @property
-    def prompt_bytes(self) -> int:
-        """Memory of the question, about."""
-        return len(self.submit.prompt) + len(self.submit.system)
-
-    @property
-    def vote_bytes(self) -> int:
-        """Memory of the answers, about."""
-        return sum(len(seat.vote.text) for seat in self.seats if seat.vote)
+    def bytes(self) -> int:
+        """Memory of its texts, about; constant once there is a verdict."""
+        votes = self.verdict.votes if self.verdict else ()
+        return self.prompt_bytes + sum([len(vote.text) for vote in votes])
 
     # ------------------------------------------------------------ seats
 
@@ -148,18 +141,19 @@ class Job:
                 seat.move("cancelled")
                 seat.ended_at = now
         states = [seat.state for seat in self.seats]
-        votes = tuple(seat.vote for seat in self.seats if seat.vote)
+        votes = tuple([seat.vote for seat in self.seats if seat.vote])
+        unopened = max(0, self.asked - len(states))
         self.pending.clear()
         self.verdict = m.Verdict(
             job=self.id,
             outcome=outcome,
             stopped=stopped,
-            asked=max(self.asked, len(states)),
+            asked=len(states) + unopened,
             cast=states.count("voted"),
             abstained=states.count("abstained"),
             declined=states.count("declined"),
             lost=states.count("lost"),
-            cancelled=states.count("cancelled") + max(0, self.asked - len(states)),
+            cancelled=states.count("cancelled") + unopened,
             answer=judged.answer,
             answer_type=judged.answer_type,
             mode=judged.mode,
@@ -167,8 +161,8 @@ class Job:
             agreement=judged.agreement,
             confidence=judged.confidence,
             margin=judged.margin,
-            tokens=sum(vote.tokens for vote in votes),
-            tokens_cancelled=sum(self.running_tokens.get(voter, 0) for voter in holders),
+            tokens=sum([vote.tokens for vote in votes]),
+            tokens_cancelled=sum([self.running_tokens.get(voter, 0) for voter in holders]),
             time_s=now - self.accepted_at,
             votes=votes,
             notes=self.notes,

@@ -99,10 +99,10 @@ class Jobs:
         self._open_bytes -= job.prompt_bytes
         self.done[job.id] = job
         self.done_total += 1
-        self._done_bytes += job.prompt_bytes + job.vote_bytes
+        self._done_bytes += job.bytes
         while len(self.done) > DONE_MAX or self._done_bytes > DONE_BYTES_MAX:
             _, old = self.done.popitem(last=False)
-            self._done_bytes -= old.prompt_bytes + old.vote_bytes
+            self._done_bytes -= old.bytes
 
     def expired(self, now: float) -> Iterator[Job]:
         """Open jobs whose deadline has passed."""

@@ -4,28 +4,27 @@ A pure choice over facts. A free slot anywhere comes before a place in any voter
 equals the load is spread by share of slots, then the faster voter is taken.
 """
 
-from collections.abc import Iterable
-
 from broker.job import Job
-from broker.roster import Voter, matches
+from broker.roster import Roster, Voter, matches
 
 
-def eligible(job: Job, voters: Iterable[Voter], now: float) -> list[Voter]:
-    """Voters that may be given a seat of this job now.
+def eligible(job: Job, free: list[Voter], roster: Roster) -> list[Voter]:
+    """Those of the free voters that may be given a seat of this job.
 
     At temperature 0 every seat of one model file is the same vote (DESIGN 5.3), so a file that
     has a seat of the job gets no second one.
     """
-    able = [
-        v
-        for v in voters
-        if v.takes(now) and matches(v, job.submit.model) and v.id not in job.refusals
-    ]
-    if job.submit.temperature > 0 or not able:
+    able = free
+    if job.submit.model or job.refusals:
+        able = [v for v in free if matches(v, job.submit.model) and v.id not in job.refusals]
+    if job.submit.temperature > 0:
         return able
     taken = {seat.vote.digest for seat in job.seats if seat.vote}
-    holders = {seat.voter for seat in job.seats if seat.state == "open"}
-    taken |= {v.ready.digest for v in voters if v.id in holders}
+    taken |= {
+        roster.by_id[seat.voter].ready.digest
+        for seat in job.seats
+        if seat.state == "open" and seat.voter
+    }
     return [v for v in able if v.ready.digest not in taken]
 
 

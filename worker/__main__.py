@@ -113,11 +113,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engine", default="auto", help="auto, llamacpp or scripted")
     parser.add_argument("--slots", type=int, default=8, help="seeds decoded in one batch")
     parser.add_argument("--context", type=int, default=None, help="tokens of prompt and answer")
-    parser.add_argument("--gpu-layers", type=int, default=None, help="layers on the GPU")
+    parser.add_argument("--gpu-layers", type=_layers, default=None, help="auto, all or a number")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--name", default="", help="as it stands in `swarmctl workers`")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     return parser.parse_args()
+
+
+def _layers(text: str) -> int | None:
+    """Layers of the model, not GPUs; None lets the engine decide, -1 is all (llama.h)."""
+    return {"auto": None, "all": -1}[text] if text in ("auto", "all") else int(text)
 
 
 def _say(text: str) -> None:

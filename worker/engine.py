@@ -55,7 +55,7 @@ class EngineFacts(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()  # what a user should know, such as "runs on the CPU"
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+class Refused(Exception):
     """The engine will not take this request; the text says what was seen and what to do next."""
 
     def __init__(self, reason: str, hint: str = "") -> None:

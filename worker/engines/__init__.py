@@ -1,0 +1,54 @@
+"""The engines of a worker, loaded by name. Importing this imports no library that generates."""
+
+from pathlib import Path
+
+from worker.engine import Engine
+from worker.engines.options import EngineOptions, LoadError
+
+__all__ = ["ABACUS", "EngineOptions", "LoadError", "load"]
+
+ABACUS = Path(__file__).parent.parent / "models" / "abacus" / "abacus.gguf"
+SLOTS_MAX = 254  # llama.cpp holds 256 sequences in a context; one or two are kept for ourselves
+
+
+def load(engine: str, model: str, slots: int, options: EngineOptions | None = None) -> Engine:
+    """Load `model` into `engine` with room for `slots` sequences; raises LoadError.
+
+    engine: "auto" (chosen from the model), "llamacpp" or "scripted".
+    model: the path of a GGUF file, "abacus" for the built-in model, or a "scripted:…" reference
+    (grammar: worker/engines/scripted.py).
+    """
+    if not 1 <= slots <= SLOTS_MAX:
+        raise LoadError(f"{slots} slots asked for", f"a worker has 1 to {SLOTS_MAX} slots")
+    options = options or EngineOptions()
+    match _choose(model) if engine == "auto" else engine:
+        case "llamacpp":
+            from worker.engines import llamacpp  # noqa: PLC0415 - heavy: only when asked for
+
+            return llamacpp.load(str(ABACUS) if model == "abacus" else model, slots, options)
+        case "scripted":
+            from worker.engines import scripted  # noqa: PLC0415
+
+            return scripted.load(model, slots)
+        case "mlx" | "openai" as later:
+            raise LoadError(
+                f"engine {later} is not available", "not part of this version", _AVAILABLE
+            )
+        case unknown:
+            raise LoadError(f"no engine {unknown!r}", "no engine has this name", _AVAILABLE)
+
+
+_AVAILABLE = "use llamacpp (GGUF files), scripted (tests and benchmarks) or auto"
+
+
+def _choose(model: str) -> str:
+    """The engine for a model's reference. The scripted one answers only to its own name."""
+    if model.startswith("scripted:"):
+        return "scripted"
+    if model == "abacus" or model.lower().endswith(".gguf"):
+        return "llamacpp"
+    raise LoadError(
+        f"no engine for the model {model!r}",
+        "its name does not tell which engine can load it",
+        "give the path of a .gguf file, the built-in model abacus, or name the engine",
+    )
