@@ -23,11 +23,11 @@ def load(engine: str, model: str, slots: int, options: EngineOptions | None = No
     options = options or EngineOptions()
     match _choose(model) if engine == "auto" else engine:
         case "llamacpp":
-            from worker.engines import llamacpp  # noqa: PLC0415 - heavy: only when asked for
+            from worker.engines import llamacpp
 
             return llamacpp.load(str(ABACUS) if model == "abacus" else model, slots, options)
         case "scripted":
-            from worker.engines import scripted  # noqa: PLC0415
+            from worker.engines import scripted
 
             return scripted.load(model, slots)
         case "mlx" | "openai" as later:

@@ -1,0 +1,185 @@
+"""The cache of keys and values: a stream for each live sequence, and one to compute prompts in.
+
+Streams 0 to rows - 1 each hold one live sequence, without gaps: llama.cpp splits a batch wherever
+stream numbers are not consecutive. Prompts are computed in the last stream, the desk, then saved
+and copied. All buffers of a batch are made once; a step writes tokens and positions only.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from worker.engines.llamacpp.library import last_lines, native
+from worker.engines.llamacpp.model import Model, logits_view
+from worker.engines.options import LoadError
+
+FLASH_ATTENTION_AUTO = -1
+FLASH_ATTENTION_OFF = 0
+NO_ROOM = 1  # llama_decode: no cells for the batch
+
+
+class DecodeFailed(Exception):
+    """llama_decode computed nothing of use; the text says why."""
+
+
+class Size(msgspec.Struct, frozen=True):
+    """What a context is made for."""
+
+    slots: int
+    context_tokens: int  # of one sequence
+    chunk: int  # prompt tokens in one batch
+    threads: int
+    gpu: bool
+
+
+class _Batch:
+    """A llama_batch whose arrays live as long as this object."""
+
+    def __init__(self, lib: Any, rows: int) -> None:
+        self.tokens: Any = (ctypes.c_int32 * rows)()
+        self.positions: Any = (ctypes.c_int32 * rows)()
+        self.streams: Any = (ctypes.c_int32 * rows)()
+        self.wanted: Any = (ctypes.c_int8 * rows)()
+        self._counts = (ctypes.c_int32 * rows)(*([1] * rows))
+        pointer = ctypes.POINTER(ctypes.c_int32)
+        size = ctypes.sizeof(ctypes.c_int32)
+        first = ctypes.addressof(self.streams)
+        self._lists = (pointer * (rows + 1))(
+            *(ctypes.cast(first + row * size, pointer) for row in range(rows))
+        )
+        self.struct = lib.llama_batch(
+            n_tokens=0,
+            token=self.tokens,
+            embd=None,
+            pos=self.positions,
+            n_seq_id=self._counts,
+            seq_id=self._lists,
+            logits=self.wanted,
+        )
+
+
+class Context:
+    """One llama_context; raises LoadError when it does not fit in memory."""
+
+    def __init__(self, model: Model, size: Size) -> None:
+        self._lib = lib = native()
+        self._vocabulary_tokens = model.vocabulary_tokens
+        # A recurrent desk cannot lend itself to a padding row and be cut back afterwards.
+        streams = size.slots + (2 if model.recurrent else 1)
+        self.desk = streams - 1
+        self.desk_length = 0
+        rows_max = max(size.chunk, streams)
+        params = lib.llama_context_default_params()
+        params.n_ctx = streams * size.context_tokens
+        params.n_batch = params.n_ubatch = rows_max
+        params.n_seq_max = streams
+        params.n_threads = params.n_threads_batch = size.threads
+        params.kv_unified = False
+        params.flash_attn_type = FLASH_ATTENTION_AUTO if size.gpu else FLASH_ATTENTION_OFF
+        params.offload_kqv = params.op_offload = size.gpu
+        params.no_perf = True
+        self.handle = lib.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise LoadError(
+                f"no room for {size.slots} slots of {size.context_tokens} tokens",
+                last_lines() or "llama.cpp gave no reason",
+                "give fewer --slots or a smaller --context",
+            )
+        self._memory = lib.llama_get_memory(self.handle)
+        self._rows = _Batch(lib, streams)
+        self._rows.streams[:] = range(streams)
+        self._rows.wanted[:] = [1] * streams
+        self._prompt = _Batch(lib, size.chunk)
+        self._prompt.streams[:] = [self.desk] * size.chunk
+        self._decode = lib.llama_decode
+        self._sample = lib.llama_sampler_sample
+
+    def decode(
+        self, tokens: Sequence[int], positions: Sequence[int], first: int = 0, pad: bool = False
+    ) -> None:
+        """Compute one row each for the streams first, first + 1, …; raises DecodeFailed.
+
+        With `pad`, one more row that is thrown away follows, in the next stream, which is empty
+        or the desk.
+        """
+        count = len(tokens)
+        batch = self._rows
+        batch.tokens[:count] = tokens
+        batch.positions[:count] = positions
+        batch.streams[:count] = range(first, first + count)
+        beside = first + count
+        at = self.desk_length if beside == self.desk else 0
+        if pad:
+            batch.tokens[count], batch.positions[count] = tokens[0], at
+            batch.streams[count] = beside
+        batch.struct.n_tokens = count + pad
+        self._run(batch)
+        if pad:
+            self._lib.llama_memory_seq_rm(self._memory, beside, at, -1)
+
+    def sample(self, chain: Any, row: int) -> int:
+        """Draw the next token of a row of the last decode."""
+        return int(self._sample(chain, self.handle, row))
+
+    def prefill(self, tokens: Sequence[int], wants_logits: bool) -> None:
+        """Append tokens to the desk, at most a chunk of them; raises DecodeFailed."""
+        count, batch = len(tokens), self._prompt
+        batch.tokens[:count] = tokens
+        batch.positions[:count] = range(self.desk_length, self.desk_length + count)
+        batch.wanted[:count] = [0] * (count - 1) + [int(wants_logits)]
+        batch.struct.n_tokens = count
+        self._run(batch)
+        self.desk_length += count
+
+    def logits(self, row: int) -> Any:
+        """A copy of one row of logits of the last batch."""
+        return logits_view(
+            self._lib.llama_get_logits_ith(self.handle, row), self._vocabulary_tokens
+        )
+
+    def save(self, stream: int) -> tuple[Any, int]:
+        """What a stream holds, as a buffer for `restore`, and its size in bytes."""
+        size = self._lib.llama_state_seq_get_size(self.handle, stream)
+        state = (ctypes.c_uint8 * size)()
+        written = self._lib.llama_state_seq_get_data(self.handle, state, size, stream)
+        assert written == size, "the library wrote what it announced"
+        return state, size
+
+    def restore(self, stream: int, state: Any) -> None:
+        """Fill a stream, from its first cell, with what `save` gave."""
+        self.clear(stream)
+        read = self._lib.llama_state_seq_set_data(self.handle, state, len(state), stream)
+        assert read, f"an empty stream holds what one like it held: {last_lines()}"
+
+    def clear(self, stream: int) -> None:
+        """Forget a stream."""
+        self._lib.llama_memory_seq_rm(self._memory, stream, -1, -1)
+
+    def clear_desk(self) -> None:
+        """Forget the prompt being computed."""
+        self.clear(self.desk)
+        self.desk_length = 0
+
+    def begin_desk(self, state: Any, length: int) -> bool:
+        """Start the desk with the first `length` tokens of a saved prompt; False if it cannot."""
+        self.restore(self.desk, state)
+        if not self._lib.llama_memory_seq_rm(self._memory, self.desk, length, -1):
+            self.clear_desk()  # a running state cannot be cut back
+            return False
+        self.desk_length = length
+        return True
+
+    def close(self) -> None:
+        """Free the cache."""
+        if self.handle:
+            self._lib.llama_free(self.handle)
+            self.handle = None
+
+    def _run(self, batch: _Batch) -> None:
+        code = self._decode(self.handle, batch.struct)
+        if code == 0:
+            return
+        cause = "no room in the cache" if code == NO_ROOM else f"llama_decode returned {code}"
+        raise DecodeFailed(f"{cause}: {last_lines() or 'no reason was given'}")

@@ -1,0 +1,59 @@
+"""llama.cpp's shared library: imported on demand, its log kept in a short buffer, never printed."""
+
+import ctypes
+from collections import deque
+from functools import cache
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+from worker.engines.options import LoadError
+
+LOG_LINES_MAX = 40  # enough for the lines before a failure; the rest is progress
+WARNING = 3  # GGML_LOG_LEVEL_WARN in ggml.h; 4 is error
+CONTINUED = 5  # the line before goes on
+
+log: deque[str] = deque(maxlen=LOG_LINES_MAX)  # warnings and errors, oldest first
+_kept: list[Any] = []  # the callback: the library holds only its address
+
+
+@cache
+def native() -> ModuleType:
+    """The bindings, with the log caught and the backends started; raises LoadError."""
+    try:
+        import llama_cpp
+    except ImportError as error:
+        raise LoadError(
+            "the engine llamacpp is not installed",
+            str(error),
+            "pip install llama-cpp-python, or choose another engine",
+        ) from error
+    except (OSError, RuntimeError) as error:  # the shared library itself does not load
+        raise LoadError(
+            "the engine llamacpp is installed but its library does not load",
+            str(error),
+            "pip install --force-reinstall --no-cache-dir llama-cpp-python",
+        ) from error
+    _kept.append(llama_cpp.llama_log_callback(_keep_line))
+    llama_cpp.llama_log_set(_kept[-1], ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
+    module: ModuleType = llama_cpp
+    return module
+
+
+def version() -> str:
+    """The bindings' version; they pin one version of llama.cpp."""
+    return metadata.version("llama-cpp-python")
+
+
+def last_lines(count: int = 2) -> str:
+    """The end of the library's log, for an error message; "" when it said nothing."""
+    return "; ".join(list(log)[-count:])
+
+
+def _keep_line(level: int, text: bytes, _: Any) -> None:
+    if level < WARNING or level == CONTINUED:
+        return
+    line = text.decode("utf-8", "replace").strip()
+    if line:
+        log.append(line)

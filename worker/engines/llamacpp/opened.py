@@ -1,0 +1,95 @@
+"""A model, its context and the batch shapes that suit both, opened together or not at all."""
+
+import platform
+
+from worker.engines.llamacpp.context import Context, DecodeFailed, Size
+from worker.engines.llamacpp.library import native
+from worker.engines.llamacpp.model import Model
+from worker.engines.llamacpp.rows import measure
+from worker.engines.llamacpp.threads import threads_for
+from worker.engines.options import EngineOptions, LoadError
+
+CONTEXT_TOKENS_DEFAULT = 4096  # the cache of eight slots of a 0.5 B model then takes below 1 GB
+CONTEXT_TOKENS_MIN = 16  # room for a template and a word
+CHUNK_WORK = 16_000_000_000  # weights x tokens in about 0.3 s on two slow cores
+CHUNK_MIN, CHUNK_MAX = 16, 256  # smaller wastes the weights' way through memory
+CHUNK_GPU = 512
+
+
+class Opened:
+    """Everything that holds memory. Raises LoadError, with nothing left open."""
+
+    def __init__(self, path: str, slots: int, options: EngineOptions) -> None:
+        # On x86-64 repacked weights are not equal in all batches (K types); elsewhere it is tried.
+        repacked = platform.machine().lower() not in ("x86_64", "amd64")
+        self._open(path, slots, options, repacked)
+        if repacked and not self.rows.same:
+            self.close()
+            self._open(path, slots, options, repacked=False)
+
+    def close(self) -> None:
+        """Free the context, then the model."""
+        self.context.close()
+        self.model.close()
+
+    def notes(self, chat: bool) -> tuple[str, ...]:
+        """What a user should know of this model on this machine."""
+        size, trained = self.size, self.model.context_tokens
+        plural = "" if size.threads == 1 else "s"
+        said = {
+            f"runs on the CPU with {size.threads} thread{plural}": not size.gpu,
+            "a seed may give another text in a batch than alone: kernels differ by batch size": (
+                not self.rows.same
+            ),
+            "a base model without chat template: prompts go in as they are": not chat,
+            f"its context is above the {trained} tokens of its training": (
+                size.context_tokens > trained
+            ),
+        }
+        return tuple(note for note, holds in said.items() if holds)
+
+    def _open(self, path: str, slots: int, options: EngineOptions, repacked: bool) -> None:
+        layers = -1 if options.gpu_layers is None else options.gpu_layers
+        gpu = bool(native().llama_supports_gpu_offload()) and layers != 0
+        self.model = Model(path, layers, repacked)
+        try:
+            self.size = _size(self.model, slots, options, gpu)
+            self.context = Context(self.model, self.size)
+        except LoadError:
+            self.model.close()
+            raise
+        try:
+            self.rows = measure(self.model, self.context, slots)
+        except DecodeFailed as error:
+            self.close()
+            raise LoadError(
+                f"{path} loads but does not compute",
+                str(error),
+                "give fewer --slots or a smaller --context",
+            ) from error
+
+
+def _size(model: Model, slots: int, options: EngineOptions, gpu: bool) -> Size:
+    size = Size(
+        slots=slots,
+        context_tokens=options.context_tokens or min(model.context_tokens, CONTEXT_TOKENS_DEFAULT),
+        chunk=options.batch_tokens or _chunk(model.parameters, gpu),
+        threads=options.threads or threads_for(model.parameters),
+        gpu=gpu,
+    )
+    for name, value, least in (
+        ("--context", size.context_tokens, CONTEXT_TOKENS_MIN),
+        ("batch_tokens", size.chunk, 1),
+        ("--threads", size.threads, 1),
+    ):
+        if value < least:
+            raise LoadError(f"{name} is {value}", f"the least is {least}", f"give {name} {least}")
+    return size
+
+
+def _chunk(parameters: int, gpu: bool) -> int:
+    """A power of two from the model's size alone: other sizes may round logits differently."""
+    if gpu:
+        return CHUNK_GPU
+    wanted = max(1, CHUNK_WORK // max(1, parameters))
+    return max(CHUNK_MIN, min(CHUNK_MAX, 1 << (wanted.bit_length() - 1)))

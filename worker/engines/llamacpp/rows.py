@@ -1,0 +1,56 @@
+"""Which batch shapes give one row the same logits: measured, since kernels differ by row count."""
+
+import msgspec
+
+from worker.engines.llamacpp.context import Context
+from worker.engines.llamacpp.model import Model
+
+GROUP_ROWS = 7  # K and IQ4_NL types change kernels at eight rows on a CPU
+TOKENS_TRIED = 2  # one at an empty stream, one that attends to it
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """How live sequences are put into batches."""
+
+    pad_single: bool  # a lone row needs a second beside it
+    group_rows: int  # at most so many rows in one batch
+    same: bool  # logits are equal to the last bit in all batches so made
+
+    def groups(self, live: int) -> list[tuple[int, int]]:
+        """(first, count) of each batch, sizes as even as can be: none is lone by accident."""
+        batches = -(-live // self.group_rows)
+        size, larger = divmod(live, batches) if batches else (0, 0)
+        counts = [size + 1] * larger + [size] * (batches - larger)
+        return [(sum(counts[:i]), count) for i, count in enumerate(counts)]
+
+
+def measure(model: Model, context: Context, slots: int) -> Rows:
+    """Decode one sequence in batches of 1, 2, 7 and all rows, and compare every logit's bits.
+
+    Leaves the streams empty. Costs 2 x (1 + 2 + 7 + slots) rows: a few tokens' time.
+    """
+    lone = _logits(model, context, 1)
+    padded = _logits(model, context, 1, pad=True)
+    together = _logits(model, context, slots) if slots > 1 else padded  # two rows stand for more
+    if slots > GROUP_ROWS and together != padded:
+        group = _logits(model, context, GROUP_ROWS)
+        if group == padded:
+            return Rows(pad_single=lone != padded, group_rows=GROUP_ROWS, same=True)
+    return Rows(pad_single=lone != padded, group_rows=slots, same=together == padded)
+
+
+def _logits(model: Model, context: Context, rows: int, pad: bool = False) -> list[bytes]:
+    """Logits of the first and last of so many rows, which hold the same tokens, as bytes.
+
+    Both are watched, since a blocked kernel treats whole blocks and leftover rows differently.
+    """
+    vocabulary = model.vocabulary_tokens
+    seen = []
+    for position in range(TOKENS_TRIED):
+        tokens = [(11 + 13 * row + position) % vocabulary for row in range(rows)]
+        tokens[0] = tokens[-1] = (7 + position) % vocabulary
+        context.decode(tokens, [position] * rows, pad=pad)
+        seen += [context.logits(0).tobytes(), context.logits(rows - 1).tobytes()]
+    for stream in range(rows):
+        context.clear(stream)
+    return seen
