@@ -1,0 +1,89 @@
+"""Which answer type a job has: from its choices, its prompt, and the votes themselves."""
+
+import re
+
+from broker.voting.answers.jsontext import find_json
+from broker.voting.answers.label import LABEL_CHARS_MAX
+from broker.voting.answers.number import NUMBER
+from broker.voting.rules import Rules
+
+PROMPT_CHARS = 4000
+"""What of a prompt is looked at: its end, where the question stands."""
+
+VOTES_SEEN = 3
+"""Votes that decide on the type where the prompt does not say; also never more than half of the
+seats, so that nothing is decided before the type is."""
+
+JSON_ASKED = re.compile(r"\bjson\b", re.IGNORECASE)
+CODE_ASKED = re.compile(
+    r"\b(?:write|implement|complete|fix|refactor)\b[^.?!\n]{0,60}\b(?:function|code|program|script|class|method)\b"
+    r"|^\s*def \w+\(.*\).*:\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+NUMBER_ASKED = re.compile(
+    r"\bhow (?:many|much|old|far|long|tall|fast)\b|\bwhat (?:number|percentage|percent|fraction)\b"
+    r"|\b(?:calculate|compute|evaluate)\b|####",
+    re.IGNORECASE,
+)
+OPTIONS = re.compile(r"(?:^|\s)\(?([A-F])[).:]\s*\S")
+BOX_ASKED = "\\boxed"
+
+
+def of_prompt(prompt: str) -> str | None:
+    """Answer type that the prompt asks for; None when it does not say."""
+    end = prompt[-PROMPT_CHARS:]
+    letters = OPTIONS.findall(end)
+    if "A" in letters and "B" in letters and letters.index("A") < letters.index("B"):
+        return "choice"
+    if JSON_ASKED.search(end):
+        return "json"
+    if CODE_ASKED.search(end):
+        return "code"
+    if BOX_ASKED in end:
+        return "latex"
+    if NUMBER_ASKED.search(end):
+        return "number"
+    return None
+
+
+def of_vote(text: str) -> str:
+    """Answer type that a vote's text looks like."""
+    text = text.strip()
+    if "\\boxed" in text:
+        return "latex"
+    if "####" in text or NUMBER.fullmatch(text):
+        return "number"
+    if "```" in text:
+        return "json" if find_json(text) else "code"
+    if text[:1] in "{[" and find_json(text):
+        return "json"
+    if len(text) <= LABEL_CHARS_MAX // 4 and "\n" not in text:
+        return "label"
+    return "text"
+
+
+class TypeFinder:
+    """The answer type of one job, final after a few votes."""
+
+    __slots__ = ("_votes", "_wanted", "choices", "found", "seen")
+
+    def __init__(self, rules: Rules) -> None:
+        self.choices = rules.choices
+        self._votes: list[str] | None = None  # types of the first votes, while it is open
+        self._wanted = min(VOTES_SEEN, (rules.seats + 1) // 2)
+        self.found = "choice" if rules.choices else rules.answer
+        if self.found == "auto":
+            asked = of_prompt(rules.prompt) if rules.prompt else None
+            self.found = asked or "text"
+            self._votes = None if asked else []
+
+    def look(self, text: str) -> bool:
+        """Learn from one more vote; True when those before were read as another type."""
+        if self._votes is None:
+            return False
+        before = self.found
+        self._votes.append(of_vote(text))
+        self.found = max(self._votes, key=self._votes.count)
+        if len(self._votes) >= self._wanted:
+            self._votes = None
+        return self.found != before

@@ -1,0 +1,46 @@
+"""The one way from a vote's text to its answer."""
+
+from collections.abc import Callable, Sequence
+
+from broker.voting.answers.choice import read_choice
+from broker.voting.answers.code import read_code
+from broker.voting.answers.jsontext import read_json
+from broker.voting.answers.label import read_label
+from broker.voting.answers.latex import read_latex
+from broker.voting.answers.literal import read_literal
+from broker.voting.answers.number import read_number
+from broker.voting.answers.prose import read_text
+from broker.voting.answers.thought import without_thought
+from broker.voting.answers.toolcall import read_tool
+
+TEXT_CHARS_MAX = 1 << 18
+"""Characters of one text that are looked at, its end: as much as one vote may hold on the wire
+(protocol.limits.TEXT_BYTES_MAX)."""
+
+READERS: dict[str, Callable[[str], str | None]] = {
+    "number": read_number,
+    "json": read_json,
+    "code": read_code,
+    "text": read_text,
+    "label": read_label,
+    "latex": read_latex,
+    "literal": read_literal,
+    "tool": read_tool,
+}
+
+
+def extract(text: str, answer_type: str, choices: Sequence[str] = ()) -> str | None:
+    """Canonical answer in a vote's text, or None: it abstains.
+
+    `answer_type` is any of ANSWER_TYPES but "auto", which needs all the votes (see `auto`).
+    Time and memory are bounded by TEXT_CHARS_MAX whatever the text holds. Raises KeyError for an
+    unknown type.
+    """
+    rest = without_thought(text[-TEXT_CHARS_MAX:])
+    if rest is None:
+        return None
+    if not rest.isascii():  # lone surrogates have no bytes; an answer must have
+        rest = rest.encode("utf-8", "replace").decode("utf-8")
+    if answer_type == "choice" or choices:
+        return read_choice(rest, choices)
+    return READERS[answer_type](rest)

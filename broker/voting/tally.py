@@ -1,0 +1,202 @@
+"""The count of one job: votes in, judgement out."""
+
+from broker.voting.answers import extract
+from broker.voting.answers.auto import TypeFinder
+from broker.voting.counts import WEIGHT_UNIT, Counts
+from broker.voting.rules import TIE_SEATS, Cast, Judgement, Outcome, Rules
+from broker.voting.stopping import lead_needed, wave_size
+
+
+class Tally:
+    """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller."""
+
+    __slots__ = (
+        "_answers", "_casts", "_counts", "_cut", "_finder", "_heaviest", "_lost", "_total",
+        "_typical", "_wanted", "_weights", "rules",
+    )  # fmt: skip
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._total = rules.seats  # and TIE_SEATS more after a tie
+        self._wanted = wave_size(rules.seats, rules.wave) if rules.stop == "saving" else rules.seats
+        self._finder = TypeFinder(rules)
+        self._casts: list[Cast] = []
+        self._answers: dict[int, str | None] = {}  # by seat, of votes cast; None: abstained
+        self._counts = Counts()
+        self._lost: set[int] = set()
+        self._cut = 0  # abstained because the text was cut at its length
+        self._weights = {v: max(1, round(w * WEIGHT_UNIT)) for v, w in rules.weights.items()}
+        known = self._weights.values()
+        self._heaviest = max(known, default=1)  # what a seat still out may weigh
+        self._typical = sum(known) // len(known) if known else 1  # of a voter not weighed yet
+
+    # ------------------------------------------------------------ votes in
+
+    def cast(self, cast: Cast) -> str | None:
+        """Count one vote; its canonical answer, or None when it abstained."""
+        self._check_new(cast.seat)
+        self._casts.append(cast)
+        if cast.finish != "stop":
+            self._cut += cast.finish == "length"
+            self._answers[cast.seat] = None
+        elif self._finder.look(cast.text):
+            self._recount()
+        else:
+            self._count(cast)
+        self._open_more()
+        return self._answers[cast.seat]
+
+    def lose(self, seat: int) -> None:
+        """Note that this seat will never answer."""
+        self._check_new(seat)
+        self._lost.add(seat)
+        self._open_more()
+
+    def answer_of(self, seat: int) -> str | None:
+        """Canonical answer of a seat, as counted in the end; None: not cast, or abstained.
+
+        With answer type "auto" it may differ from what `cast` returned: later votes can show that
+        the first was misread, and then all are read again.
+        """
+        return self._answers.get(seat)
+
+    def _check_new(self, seat: int) -> None:
+        if seat in self._answers or seat in self._lost:
+            raise ValueError(f"seat {seat} was cast or lost before")
+        if not 0 <= seat < self._total:
+            raise ValueError(f"seat {seat} is not among the {self._total} of this job")
+
+    def _count(self, cast: Cast) -> None:
+        answer = extract(cast.text, self._finder.found, self._finder.choices)
+        self._answers[cast.seat] = answer
+        if answer is not None:
+            self._counts.add(answer, cast.seat, self._weights.get(cast.voter, self._typical))
+
+    def _recount(self) -> None:
+        self._counts = Counts()
+        for cast in self._casts:
+            if cast.finish == "stop":
+                self._count(cast)
+
+    # ------------------------------------------------------------ seats
+
+    @property
+    def wanted(self) -> int:
+        """Seats that should have been opened by now in total; grows with waves and after a tie."""
+        return self._wanted
+
+    @property
+    def _out(self) -> int:
+        """Seats that may still be cast."""
+        return self._total - len(self._answers) - len(self._lost)
+
+    def _out_of_wave(self) -> int:
+        done = len(self._answers) + len(self._lost)
+        return max(0, self._wanted - done)
+
+    def _open_more(self) -> None:
+        """Open the next wave once it is sure that this one does not settle the vote."""
+        if not self._out:
+            if self._total == self.rules.seats and self._tied():
+                self._total += TIE_SEATS
+                self._wanted = self._total
+            return
+        while self._wanted < self.rules.seats and not self._may_settle():
+            step = wave_size(self.rules.seats, self.rules.wave)
+            self._wanted = min(self.rules.seats, self._wanted + step)
+
+    def _tied(self) -> bool:
+        return len(self._counts.by_answer) > 1 and self._counts.lead == 0 and not self._prose()
+
+    def _may_settle(self) -> bool:
+        """Whether votes of this wave, in or awaited, may be enough for the early end."""
+        out = self._out_of_wave()
+        if out:
+            return self._counts.lead + out * self._heaviest >= self._needed()
+        return self._settled_early() is not None
+
+    # ------------------------------------------------------------ judgement out
+
+    def judge(self) -> Judgement:
+        """Say what the count says now. Changes nothing."""
+        if not self._out:
+            return self._final()
+        early = None if self.rules.stop == "all" else self._unchangeable() or self._settled_early()
+        if early is None:
+            return self._judgement(Outcome.PENDING, "")
+        return self._judgement(*early)
+
+    def _needed(self) -> int:
+        return lead_needed(self.rules.seats) * self._typical
+
+    def _backed(self) -> bool:
+        """Whether two votes agree; one that stands alone settles nothing while others may come."""
+        first = self._counts.first
+        return first is not None and first.votes > 1
+
+    def _unchangeable(self) -> tuple[Outcome, str] | None:
+        """No future of the seats still out changes the outcome.
+
+        A tie goes to the answer that reached the count first: a lead equal to what is out is final.
+        """
+        first = self._counts.first
+        if first is None or not self._backed():
+            return None
+        out = self._out * self._heaviest
+        asked = self.rules.min_agreement
+        if first.weight + out < asked * (self._counts.weight + out):
+            return Outcome.TIED, f"agreement cannot reach the asked {asked:.2f}"
+        if self._counts.lead >= out and first.weight >= asked * (self._counts.weight + out):
+            return Outcome.DECIDED, "cannot be overtaken"
+        return None
+
+    def _settled_early(self) -> tuple[Outcome, str] | None:
+        """`saving`: the lead at this wave's end is, or is sure to be, what was asked of it."""
+        if self.rules.stop != "saving" or self._wanted > self.rules.seats or not self._backed():
+            return None
+        out = self._out_of_wave() * self._heaviest
+        first = self._counts.first
+        assert first is not None
+        if self._counts.lead - out < self._needed():
+            return None
+        if first.weight < self.rules.min_agreement * (self._counts.weight + out):
+            return None
+        return Outcome.DECIDED, f"far enough ahead after {len(self._answers)} votes"
+
+    def _final(self) -> Judgement:
+        first = self._counts.first
+        if first is None:
+            return self._judgement(Outcome.TIED, self._no_answer())
+        asked, share = self.rules.min_agreement, first.weight / self._counts.weight
+        if share < asked:
+            reason = f"agreement {share:.2f} is below the asked {asked:.2f}"
+            return self._judgement(Outcome.TIED, reason)
+        if first.votes == 1 and len(self._counts.by_answer) > 1:
+            return self._judgement(Outcome.TIED, "no two votes agree")
+        tie = self._counts.lead == 0
+        return self._judgement(
+            Outcome.DECIDED, "tie: first to reach the count" if tie else "all votes are in"
+        )
+
+    def _no_answer(self) -> str:
+        if self._cut:
+            return f"no usable answer: {self._cut} of {len(self._answers)} were cut at their length"
+        return "no usable answer"
+
+    def _prose(self) -> bool:
+        return self._finder.found == "text"
+
+    def _judgement(self, outcome: Outcome, reason: str) -> Judgement:
+        first = self._counts.first
+        shown = first if outcome is not Outcome.TIED else None
+        return Judgement(
+            outcome=outcome,
+            reason=reason,
+            winner=shown.seat if shown else None,
+            answer=shown.answer if shown else None,
+            agreement=first.weight / self._counts.weight if first else 0.0,
+            margin=self._counts.margin,
+            votes=self._counts.votes(),
+            answer_type=self._finder.found,
+            mode=self.rules.stop,
+        )
