@@ -1,28 +1,44 @@
 """The command line: mounts the commands, words every error once, sets the exit code."""
 
+import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from swarmctl import config, jobs, nodes, submit, up
 from swarmctl.exits import Exit, Failure
 
-# Rich would cost a third of the time that --help may take; plain help says the same.
-app = typer.Typer(
-    help="Ask every small model in the house, count the answers, return one verdict.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(submit.submit)
-app.command()(up.up)
-for command in (nodes.down, nodes.scale, nodes.status, nodes.workers, config.config):
-    app.command()(command)
-app.add_typer(jobs.app, name="jobs")
-
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.
 (UsageError,) = typer.BadParameter.__bases__
+
+
+class _QuickHelp:
+    """A --help whose absence is False, not None: typer 0.29 imports pydantic to check a None."""
+
+    def get_help_option(self, context: Any) -> Any:
+        option = super().get_help_option(context)  # type: ignore[misc]
+        if option is not None:
+            option.default = False
+        return option
+
+
+class _Command(_QuickHelp, TyperCommand):
+    pass
+
+
+class _Group(_QuickHelp, TyperGroup):
+    pass
+
+
+COMMANDS = (
+    submit.submit, up.up, nodes.down, nodes.scale, nodes.status, nodes.workers, config.config,
+)  # fmt: skip
+
+COMPLETE = "_SWARMCTL_COMPLETE"
+"""Set by a shell that wants completions."""
 
 
 def _version(wanted: bool) -> None:
@@ -33,7 +49,25 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The commands, ready to be called with these arguments."""
+    app = typer.Typer(
+        help="Ask every small model in the house, count the answers, return one verdict.",
+        cls=_Group,
+        # Rich would cost a third of the time that --help may take. The options of completion,
+        # which stand before any command, would cost `status` as much, through pydantic.
+        rich_markup_mode=None,
+        add_completion=not arguments or arguments[0].startswith("-") or COMPLETE in os.environ,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_start)
+    for command in COMMANDS:
+        app.command(cls=_Command)(command)
+    app.add_typer(jobs.app, name="jobs")
+    return app
+
+
 def _start(
     context: typer.Context,
     version: Annotated[
@@ -47,7 +81,7 @@ def _start(
 def main() -> int:
     """Run the command line that this process was given; its exit code."""
     try:
-        code = app(prog_name="swarmctl", standalone_mode=False)
+        code = build(sys.argv[1:])(prog_name="swarmctl", standalone_mode=False)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except typer.Abort:
@@ -89,8 +123,6 @@ def _usage(error: Any) -> Failure:
 
 def _nobody_reads() -> int:
     """Stdout was closed, as by `head`. Python would complain once more when it flushes."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return Exit.FAILED
 

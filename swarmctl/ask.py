@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from time import monotonic
 
 from protocol import messages as m
+from protocol.ids import Seat
 from swarmctl import render
 from swarmctl.client import Client, refusal
 from swarmctl.exits import NoBroker
@@ -59,6 +60,7 @@ def _end(client: Client, submit: m.Submit) -> m.Verdict:
 def _heard(client: Client, request: Request, timeout_s: float | None) -> m.Verdict | None:
     follow = Follow(monotonic())
     client.send(*follow.add(request, monotonic()))
+    told: set[Seat] = set()
     with Progress("waiting for the first vote") as progress:
         for said in client.listen(follow, timeout_s, progress.tick):
             match said:
@@ -68,11 +70,22 @@ def _heard(client: Client, request: Request, timeout_s: float | None) -> m.Verdi
                     notes(said.notes)
                 case m.Progress():
                     progress.clear()
-                    talk(render.vote(said, ink(sys.stderr)))
+                    told.add(said.vote.seat)
+                    talk(render.progress(said, ink(sys.stderr)))
                     progress.say(f"{said.cast} of {said.asked} votes are in")
                 case m.Verdict():
+                    progress.clear()
+                    if request.watch:
+                        _rest(said, told)
                     return said
     return None
+
+
+def _rest(verdict: m.Verdict, told: set[Seat]) -> None:
+    """The votes that came with the verdict: the deciding one, and those beside it."""
+    for vote in verdict.votes:
+        if vote.seat not in told:
+            talk(render.vote(vote, ink(sys.stderr)))
 
 
 def notes(said: Iterable[str]) -> None:

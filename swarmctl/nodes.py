@@ -71,7 +71,8 @@ def down(now: Now = False, json: o.Json = False) -> None:
     if json:
         data(asjson.line({"stopped": True, "running": said.running}))
     else:
-        talk(f"the node has ended ({running} {'cut short' if now else 'finished'})")
+        end = "cut short" if now else "finished"
+        talk("the node has ended" + (f", {running} {end}" if said.running else ""))
 
 
 def _await_end(home: "Home", within_s: float, progress: "Progress") -> None:

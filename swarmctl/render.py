@@ -17,15 +17,20 @@ def answer(v: m.Verdict) -> str | None:
     return winner_text(v) if v.answer_type in ("text", "code") else v.answer
 
 
-def vote(p: m.Progress, ink: Ink = PLAIN) -> str:
+def progress(p: m.Progress, ink: Ink = PLAIN) -> str:
     """One vote as it comes in, and how the count stands with it."""
-    said = p.vote.answer
-    shown = ink.bold(shorten(said, ANSWER_COLUMNS)) if said is not None else ink.dim("no answer")
-    where = f"seat {p.vote.seat}  seed {p.vote.seed}  {p.vote.worker} {p.vote.model}"
     count = f"{p.cast} of {p.asked} in"
     if p.leader is not None:
         count += f", {shorten(p.leader, ANSWER_COLUMNS)} leads with {p.leader_votes}"
-    return f"  {shown}  {ink.dim(f'{where}  {seconds(p.vote.time_s)}  ({count})')}"
+    return f"{vote(p.vote, ink)}  {ink.dim(f'({count})')}"
+
+
+def vote(v: m.VoteRecord, ink: Ink = PLAIN) -> str:
+    """One vote: its answer, and who gave it."""
+    shown = "no answer" if v.answer is None else ink.bold(shorten(v.answer, ANSWER_COLUMNS))
+    model = shorten(v.model, ANSWER_COLUMNS)
+    where = f"seat {v.seat}  seed {v.seed}  {v.worker} {model}  {seconds(v.time_s)}"
+    return f"  {shown}  {ink.dim(where)}"
 
 
 def verdict(v: m.Verdict, ink: Ink = PLAIN) -> str:
@@ -44,12 +49,17 @@ def verdict(v: m.Verdict, ink: Ink = PLAIN) -> str:
 
 def _outcome(v: m.Verdict, ink: Ink) -> str:
     if v.outcome == "decided":
-        share = f"{v.agreement:.0%} of the votes"
+        votes = sum(vote.answer is not None for vote in v.votes)
+        share = f"{_for_it(v)} of {plural(votes, 'vote')} ({v.agreement:.0%})"
         sure = f", right with probability {v.confidence:.0%}" if v.confidence is not None else ""
         return f"{ink.green('decided')} by {share}, {v.margin} ahead{sure}"
     leaders = Counter(vote.answer for vote in v.votes if vote.answer is not None).most_common(3)
     said = ", ".join(f"{shorten(text, ANSWER_COLUMNS)} ×{count}" for text, count in leaders)
     return f"{ink.yellow(v.outcome)}: {said or 'no votes'}"
+
+
+def _for_it(v: m.Verdict) -> int:
+    return sum(vote.answer == v.answer for vote in v.votes)
 
 
 def _counts(v: m.Verdict) -> str:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ["llama_cpp", "numpy", "mlx", "torch", "zeroconf", "rich", "psutil"]
+HEAVY = ["llama_cpp", "numpy", "mlx", "torch", "zeroconf", "rich", "psutil", "pydantic"]
 """What a short command must not wait for."""
 
 IMPORTED = """
@@ -61,6 +61,13 @@ def test_help_imports_neither_an_engine_nor_the_socket_nor_the_decoder(tmp_path)
     modules = imported("--help", home=tmp_path)
     assert "typer" in modules
     assert not modules & {*HEAVY, "zmq", "msgspec", "broker", "worker"}
+
+
+def test_completion_can_be_installed(run, tmp_path):
+    assert "--install-completion" in run("--help")[1]
+    without_a_shell = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    script = swarmctl("--show-completion", "bash", home=tmp_path, **without_a_shell)
+    assert b"_SWARMCTL_COMPLETE" in script.stdout
 
 
 def test_status_imports_no_engine_and_no_other_process_of_ours(tmp_path):

@@ -68,7 +68,7 @@ TIED = msgspec.structs.replace(
 
 def test_a_verdict_says_how_clear_it_was_why_it_stopped_and_what_was_saved():
     assert render.verdict(DECIDED) == (
-        "decided by 67% of the votes, 1 ahead\n"
+        "decided by 2 of 3 votes (67%), 1 ahead\n"
         "  3 of 8 votes cast, 1 abstained, 4 cancelled; cannot be overtaken\n"
         "  number, fast: 176 tokens in 410 ms; 4 seats not needed\n"
         "  seeds for it: 18 19\n"
@@ -110,15 +110,15 @@ def test_a_vote_is_told_with_its_seed_and_how_the_count_stands():
     progress = m.Progress(
         job="j", vote=record(2, "42"), cast=3, asked=8, leader="42", leader_votes=2
     )
-    assert render.vote(progress) == (
+    assert render.progress(progress) == (
         "  42  seat 2  seed 19  w1 abacus  120 ms  (3 of 8 in, 42 leads with 2)"
     )
 
 
 def test_a_vote_cannot_write_to_the_terminal():
     hostile = m.Progress(job="j", vote=record(0, "\x1b[2J\nerror: you"), cast=1, asked=8)
-    assert "\x1b" not in render.vote(hostile)
-    assert len(render.vote(hostile).splitlines()) == 1
+    assert "\x1b" not in render.progress(hostile)
+    assert len(render.progress(hostile).splitlines()) == 1
 
 
 def test_the_json_of_a_verdict_holds_every_field_that_scripts_rely_on():
