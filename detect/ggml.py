@@ -84,7 +84,18 @@ def join(vendors: Sequence[Device], engine: Engine | None) -> tuple[Device, ...]
         elif taken[at] == device.library:  # one card emulated as several by the library
             twin = msgspec.structs.replace(joined[at], id=f"{joined[at].id}#{device.name}")
             joined.append(_reached(twin, device))
-    return tuple(joined)
+    return _slices_too(joined)
+
+
+def _slices_too(joined: list[Device]) -> tuple[Device, ...]:
+    """CUDA shows a process one MIG slice; pinned by UUID, another process reaches the next."""
+    reached = {d.parent: d.library for d in joined if d.kind == "mig" and d.library}
+    return tuple(
+        msgspec.structs.replace(d, library=reached[d.parent])
+        if d.kind == "mig" and d.state == "ready" and not d.library and d.parent in reached
+        else d
+        for d in joined
+    )
 
 
 def _match(device: EngineDevice, joined: list[Device], taken: dict[int, str]) -> int | None:

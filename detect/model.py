@@ -6,6 +6,7 @@ below hold the fixed part. An unknown family is taken as plain attention in ever
 promises less memory than a cache of full length needs, and `guessed` says so.
 """
 
+import math
 import re
 from collections import defaultdict
 from typing import Literal
@@ -90,6 +91,7 @@ class Model(msgspec.Struct, frozen=True):
     experts: int = 0
     experts_used: int = 0
     ssm_inner: int = 0
+    parameters: int = 0
     tensor_bytes_max: int = 0  # of one tensor inside a block
     guessed: bool = False  # the family's cache is not in our tables
     file_bytes: int = 0
@@ -149,6 +151,7 @@ def from_header(header: Header) -> Model:
         experts=key.number("expert_count"),
         experts_used=key.number("expert_used_count"),
         ssm_inner=key.number("ssm.inner_size"),
+        parameters=sum(math.prod(tensor.dims) for tensor in header.tensors),
         tensor_bytes_max=max(
             (t.size_bytes for t in header.tensors if t.name.startswith("blk.")), default=0
         ),

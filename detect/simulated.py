@@ -20,8 +20,8 @@ class Load(msgspec.Struct, frozen=True):
     """A load to simulate; names as in llama_model_params and llama_context_params."""
 
     path: str
-    cells: int
-    slots: int = 1
+    cells: int  # of all sequences together
+    sequences: int = 1
     ubatch: int = 512
     outputs: int = 0  # rows of logits held at once; 0: a whole batch, llama.cpp's default
     kv_type: str = "f16"
@@ -30,6 +30,7 @@ class Load(msgspec.Struct, frozen=True):
     main_gpu: int = 0
     tensor_split: tuple[float, ...] = ()
     flash: bool = True
+    unified: bool = False  # one cache for all sequences, or a stream for each
 
 
 class Simulated(msgspec.Struct, frozen=True):

@@ -7,9 +7,12 @@ import msgspec
 from detect.model import Model
 from detect.placement import memory
 from detect.placement.budget import PROCESS_BYTES, Room
+from detect.placement.engines import PREFIX_BYTES
 from detect.placement.memory import Load
 from detect.placement.result import Sum
 
+MAIN_BYTES = PROCESS_BYTES + PREFIX_BYTES
+"""What any worker takes of main memory beside the model."""
 GPUS_MAX = 16  # llama.cpp's own bound on devices of one model
 
 
@@ -26,7 +29,7 @@ def _layer_parts(model: Model, load: Load, *, experts_stay: bool) -> list[_Part]
         _Part(
             layer.weight_bytes - stay,
             memory.cache_bytes(model, layer, load),
-            memory.state_bytes(model, layer, load.slots),
+            memory.state_bytes(model, layer, load),
         )
         for layer, stay in zip(model.layers, kept, strict=True)
     ]
@@ -41,8 +44,8 @@ def on_cpu(model: Model, load: Load, room: Room) -> Sum:
         weight_bytes=model.weight_bytes,
         cache_bytes=sum(part.cache for part in parts),
         state_bytes=sum(part.state for part in parts),
-        compute_bytes=memory.compute_bytes(model, load) + memory.output_bytes(model, load.slots),
-        process_bytes=PROCESS_BYTES,
+        compute_bytes=memory.compute_bytes(model, load) + memory.output_bytes(model, load),
+        process_bytes=MAIN_BYTES,
         budget_bytes=room.budget_bytes,
     )
 
@@ -65,7 +68,7 @@ def on_device(
         cache_bytes=sum(part.cache for part in taken),
         state_bytes=sum(part.state for part in taken),
         compute_bytes=memory.compute_bytes(model, load) + copied,
-        process_bytes=room.driver_bytes + (PROCESS_BYTES if unified else 0),
+        process_bytes=room.driver_bytes + (MAIN_BYTES if unified else 0),
         budget_bytes=room.budget_bytes,
     )
 
@@ -84,8 +87,8 @@ def beside(
         cache_bytes=sum(part.cache for part in left),
         state_bytes=sum(part.state for part in left),
         compute_bytes=(memory.compute_bytes(model, load) if left or experts else inputs)
-        + memory.output_bytes(model, load.slots),
-        process_bytes=PROCESS_BYTES,
+        + memory.output_bytes(model, load),
+        process_bytes=MAIN_BYTES,
         budget_bytes=main.budget_bytes,
     )
 

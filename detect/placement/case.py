@@ -7,9 +7,8 @@ import msgspec
 from detect.facts import Machine
 from detect.model import Model
 from detect.placement.budget import Room
-from detect.placement.memory import Load
 from detect.placement.result import Limits, PlannedWorker, Refused, Sum
-from detect.placement.slots import first_load
+from detect.placement.slots import Wish, first_wish
 from detect.placement.words import total
 
 
@@ -24,9 +23,9 @@ class Case(msgspec.Struct, frozen=True):
     slots: int
 
     @property
-    def wish(self) -> Load:
-        """The load to aim for, before anything is made smaller."""
-        return first_load(self.model, self.limits, self.slots)
+    def wish(self) -> Wish:
+        """What to aim for, before anything is made smaller."""
+        return first_wish(self.model, self.limits, self.slots)
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from detect.placement.case import Case, Found, Way
 from detect.placement.check import check
 from detect.placement.result import Limits, Plan, Refused
 from detect.placement.slots import wanted_slots
-from detect.placement.words import size
+from detect.placement.words import plural, size
 
 LLAMACPP_LINE = "pip install llama-cpp-python"
 MLX_LINE = "pip install mlx-lm"
@@ -79,7 +79,10 @@ def _planned(
     case: Case, found: Found, refused: list[Refused], why_slots: str, notes: tuple[str, ...]
 ) -> Plan:
     workers = found.workers
-    reasons = (*found.reasons, why_slots)
+    slots = workers[0].slots
+    if slots < case.slots:
+        why_slots = "memory holds no more"
+    reasons = (*found.reasons, f"{plural(slots, 'slot')}: {why_slots}")
     if case.limits.workers is not None and case.limits.workers != len(workers):
         notes = (*notes, f"--workers {case.limits.workers}: only {len(workers)} fit")
     errors = tuple(note.seen for note in case.machine.notes if note.grade == "error")

@@ -3,13 +3,13 @@
 import msgspec
 
 from detect.facts import NumaNode
-from detect.placement import attempts
+from detect.placement import attempts, engines
 from detect.placement.budget import Room
 from detect.placement.case import Case, Found, refusal
 from detect.placement.memory import Load
-from detect.placement.result import PlannedWorker, Refused
-from detect.placement.slots import shrunk
-from detect.placement.words import total
+from detect.placement.result import PlannedWorker, Refused, Sum
+from detect.placement.slots import Wish, changes, least_wish, shrunk
+from detect.placement.words import plural, total
 
 
 def whole(case: Case) -> Found | list[Refused]:
@@ -18,24 +18,31 @@ def whole(case: Case) -> Found | list[Refused]:
     count = case.limits.workers or max(len(nodes), 1)
     while count >= 1:
         room = msgspec.structs.replace(case.main, budget_bytes=case.main.budget_bytes // count)
-        load = _fitting(case, room)
-        if load is not None:
-            return _found(case, load, room, count, nodes)
+        wish = _fitting(case, room)
+        if wish is not None:
+            return _found(case, wish, room, count, nodes)
         if case.limits.workers is None and count > 1:
             count, nodes = 1, ()  # one worker over all nodes is slower and needs the weights once
             continue
         break
-    return [refusal("the CPU", [attempts.on_cpu(case.model, case.wish, case.main)])]
+    least = least_wish(case.model, case.limits, case.slots)
+    return [refusal(f"the CPU with {plural(least.slots, 'slot')}", [_sum(case, least, case.main)])]
 
 
-def _fitting(case: Case, room: Room) -> Load | None:
-    def fits(load: Load) -> bool:
-        return attempts.on_cpu(case.model, load, room).fits
+def _sum(case: Case, wish: Wish, room: Room) -> Sum:
+    return attempts.on_cpu(case.model, _load(case, wish), room)
 
-    if fits(case.wish):
-        return case.wish
-    smaller = shrunk(case.model, case.limits, case.slots, fits)
-    return smaller[0] if smaller else None
+
+def _load(case: Case, wish: Wish) -> Load:
+    return engines.llamacpp(case.model, wish.slots, wish.context_tokens, gpu=False)
+
+
+def _fitting(case: Case, room: Room) -> Wish | None:
+    def fits(wish: Wish) -> bool:
+        return _sum(case, wish, room).fits
+
+    plain = msgspec.structs.replace(case.limits, kv_type="f16")  # q8_0 needs flash attention
+    return case.wish if fits(case.wish) else shrunk(case.model, plain, case.slots, fits)
 
 
 def _nodes(case: Case) -> tuple[NumaNode, ...]:
@@ -45,8 +52,9 @@ def _nodes(case: Case) -> tuple[NumaNode, ...]:
     return cpu.numa if len(cpu.numa) > 1 and cpu.allowed in {None, together} else ()
 
 
-def _found(case: Case, load: Load, room: Room, count: int, nodes: tuple[NumaNode, ...]) -> Found:
+def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode, ...]) -> Found:
     threads = max(case.machine.cpu.threads // count, 1)
+    load = _load(case, wish)
     row = attempts.on_cpu(case.model, load, room)
     workers = tuple(
         PlannedWorker(
@@ -57,20 +65,19 @@ def _found(case: Case, load: Load, room: Room, count: int, nodes: tuple[NumaNode
             cells=load.cells,
             threads=threads,
             cpus=nodes[at % len(nodes)].cpus if nodes else (),
-            kv_type=load.kv_type,
-            ubatch=load.ubatch,
+            batch_tokens=load.batch_tokens,
             sums=(row,),
         )
         for at in range(count)
     )
     reasons = [f"on the CPU: {total(row)} ({case.main.said})"]
-    reasons.append(f"{threads} threads a worker: {_why_threads(case)}")
+    reasons.append(f"{plural(threads, 'thread')} a worker: {_why_threads(case)}")
     if nodes:
         reasons.append(f"one worker for each of {len(nodes)} NUMA nodes: memory stays near")
     elif count > 1:
         reasons.append(f"{count} workers, as asked: the weights are held {count} times")
-    if load != case.wish:
-        reasons.append(f"made smaller to fit: {_smaller(case, load)}")
+    if made := changes(case.wish, wish):
+        reasons.append(f"made smaller to fit: {made}")
     return Found(workers, tuple(reasons))
 
 
@@ -86,15 +93,3 @@ def _why_threads(case: Case) -> str:
     if cpu.quota_cpus is not None:
         parts.append(f"a quota of {cpu.quota_cpus:g} processors")
     return ", ".join(parts) or "the processors that are there"
-
-
-def _smaller(case: Case, load: Load) -> str:
-    wish = case.wish
-    parts = []
-    if load.context_tokens != wish.context_tokens:
-        parts.append(f"context {load.context_tokens} instead of {wish.context_tokens} tokens")
-    if load.kv_type != wish.kv_type:
-        parts.append(f"keys and values in {load.kv_type}")
-    if load.slots != wish.slots:
-        parts.append(f"{load.slots} slots instead of {wish.slots}")
-    return ", ".join(parts)

@@ -1,26 +1,27 @@
 """Running on accelerators: one worker for each, one over several, smaller, or partly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from detect.placement import attempts, pin
+from detect.placement import attempts, engines, pin
 from detect.placement.budget import Room
 from detect.placement.case import Case, Found, refusal
 from detect.placement.memory import Load
 from detect.placement.result import PlannedWorker, Refused, Sum
-from detect.placement.slots import contexts, shrunk
-from detect.placement.words import total
+from detect.placement.slots import Wish, changes, contexts, least_wish, shrunk
+from detect.placement.words import plural, total
 
 ALL_LAYERS = -1
 
 
 def each(case: Case) -> Found | list[Refused]:
     """One worker for each device that holds the whole model with the wished context and slots."""
-    return _each(case, case.wish, "")
+    return _each(case, case.wish)
 
 
-def _each(case: Case, load: Load, made_smaller: str) -> Found | list[Refused]:
+def _each(case: Case, wish: Wish) -> Found | list[Refused]:
+    load = _load(case, wish)
     fitting, refused = [], []
     for room in case.rooms:
         sums = _sums_whole(case, load, room)
@@ -45,8 +46,8 @@ def _each(case: Case, load: Load, made_smaller: str) -> Found | list[Refused]:
         reasons.append(f"one worker for each of {len(fitting)} devices: votes run side by side")
     if count > len(fitting):
         reasons.append(f"{count} workers, as asked: the weights are held {count} times")
-    if made_smaller:
-        reasons.append(f"made smaller to fit: {made_smaller}")
+    if made := changes(case.wish, wish):
+        reasons.append(f"made smaller to fit: {made}")
     return Found(placed, tuple(reasons))
 
 
@@ -76,10 +77,11 @@ def _placed(
 
 def over_all(case: Case) -> Found | list[Refused]:
     """One worker over all devices of one library, layer by layer."""
-    return _over_all(case, case.wish, "")
+    return _over_all(case, case.wish)
 
 
-def _over_all(case: Case, load: Load, made_smaller: str) -> Found | list[Refused]:
+def _over_all(case: Case, wish: Wish) -> Found | list[Refused]:
+    load = _load(case, wish)
     refused = []
     for rooms in _groups(case.rooms):
         counts, sums = attempts.split(case.model, load, rooms, case.limits.tensor_split)
@@ -99,8 +101,8 @@ def _over_all(case: Case, load: Load, made_smaller: str) -> Found | list[Refused
             f"{count} layers: {total(row)}" for count, row in zip(counts, sums, strict=False)
         )
         reasons = [f"no single device holds the model; {_names(rooms)} together do: {said}"]
-        if made_smaller:
-            reasons.append(f"made smaller to fit: {made_smaller}")
+        if made := changes(case.wish, wish):
+            reasons.append(f"made smaller to fit: {made}")
         return Found((worker,), tuple(reasons))
     return refused
 
@@ -117,26 +119,20 @@ def _groups(rooms: Sequence[Room]) -> list[list[Room]]:
 
 def smaller(case: Case) -> Found | list[Refused]:
     """The same ways with less context, quantised keys and values, or fewer slots."""
-    for way in (_each, _over_all):
-        found = shrunk(case.model, case.limits, case.slots, _tester(case, way))
-        if found is not None:
-            return way(case, *found)
-    if not case.rooms:
-        return []
+
+    def first(wish: Wish) -> Found | None:
+        tried = (way(case, wish) for way in (_each, _over_all))
+        return next((found for found in tried if isinstance(found, Found)), None)
+
+    wish = shrunk(case.model, case.limits, case.slots, lambda wish: first(wish) is not None)
+    found = first(wish) if wish is not None else None
+    if found is not None or not case.rooms:
+        return found or []
     room = case.rooms[0]
-    least = Load(1, min(case.wish.context_tokens, 4096), case.limits.answer_tokens, "q8_0")
-    return [
-        refusal(
-            f"{_name(room)} with one slot, short context, q8_0 cache",
-            _sums_whole(case, least, room),
-        )
-    ]
-
-
-def _tester(
-    case: Case, way: Callable[[Case, Load, str], Found | list[Refused]]
-) -> Callable[[Load], bool]:
-    return lambda load: isinstance(way(case, load, ""), Found)
+    least = least_wish(case.model, case.limits, case.slots)
+    sums = _sums_whole(case, _load(case, least), room)
+    slots = plural(least.slots, "slot")
+    return [refusal(f"{_name(room)} with {slots} of {least.context_tokens} tokens", sums)]
 
 
 def partly(case: Case) -> Found | list[Refused]:
@@ -144,7 +140,7 @@ def partly(case: Case) -> Found | list[Refused]:
     refused = []
     # A layer on the GPU is worth more than a long context, so the least context is taken.
     least = contexts(case.model, case.limits)[1]
-    load = msgspec.structs.replace(case.wish, context_tokens=least)
+    load = _load(case, msgspec.structs.replace(case.wish, context_tokens=least))
     for room in case.rooms:
         if room.device is None or room.device.unified:
             continue  # one memory: what does not fit as a whole does not fit in parts
@@ -197,7 +193,7 @@ def exactly(case: Case) -> Found | list[Refused]:
         rooms = tuple(room for room in rooms if _is_gpu(room, case.limits.main_gpu))
     refused = []
     for room in rooms:
-        worker = _with_layers(case, case.wish, room, layers)
+        worker = _with_layers(case, _load(case, case.wish), room, layers)
         if all(row.fits for row in worker.sums):
             said = f"{layers} of {case.model.offloadable} layers on {_name(room)}, as asked"
             return Found((worker,), (f"{said}: {total(worker.sums[0])}",))
@@ -207,6 +203,12 @@ def exactly(case: Case) -> Found | list[Refused]:
 
 def _is_gpu(room: Room, index: int) -> bool:
     return room.device is not None and room.device.engine_name.endswith(str(index))
+
+
+def _load(case: Case, wish: Wish) -> Load:
+    return engines.llamacpp(
+        case.model, wish.slots, wish.context_tokens, gpu=True, kv_type=wish.kv_type
+    )
 
 
 def _sums_whole(case: Case, load: Load, room: Room) -> tuple[Sum, ...]:
@@ -237,7 +239,7 @@ def _worker(
         threads=case.machine.cpu.threads,
         cpus=_near(case, devices[0].numa_node) if len(devices) == 1 else (),
         kv_type=load.kv_type,
-        ubatch=load.ubatch,
+        batch_tokens=load.batch_tokens,
         sums=sums,
     )
 

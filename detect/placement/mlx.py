@@ -1,11 +1,13 @@
 """Running with MLX on Apple Silicon: weights as they are, a copied prompt cache for each seed."""
 
+import msgspec
+
+from detect.placement import engines
 from detect.placement.budget import PROCESS_BYTES, Room
 from detect.placement.case import Case, Found, refusal
-from detect.placement.memory import UBATCH_TOKENS, Load
 from detect.placement.result import PlannedWorker, Refused, Sum
-from detect.placement.slots import shrunk
-from detect.placement.words import GIB, size, total
+from detect.placement.slots import Wish, changes, least_wish, shrunk
+from detect.placement.words import GIB, plural, size, total
 
 WIRED_SPARE_BYTES = 4 * GIB
 """mlx-lm wires the whole recommended size whatever the model, which froze small machines; this much
@@ -17,36 +19,40 @@ def whole(case: Case) -> Found | list[Refused]:
     """One worker on the GPU that shares main memory, or on the CPU where Metal is silent."""
     room = case.rooms[0] if case.rooms else case.main
 
-    def fits(load: Load) -> bool:
-        return _sum(case, load, room).fits
+    def fits(wish: Wish) -> bool:
+        return _sum(case, wish, room).fits
 
-    made = "" if fits(case.wish) else None
-    load = case.wish
-    if made is None:
-        found = shrunk(case.model, case.limits, case.slots, fits)
-        if found is None:
-            return [refusal(f"{room.place} with MLX", [_sum(case, load, room)])]
-        load, made = found
-    return _found(case, load, room, made)
+    plain = msgspec.structs.replace(case.limits, kv_type="f16")  # the batch keeps bf16
+    wish = case.wish if fits(case.wish) else shrunk(case.model, plain, case.slots, fits)
+    if wish is None:
+        least = least_wish(case.model, plain, case.slots)
+        return [
+            refusal(
+                f"{room.place} with MLX, {plural(least.slots, 'slot')}", [_sum(case, least, room)]
+            )
+        ]
+    return _found(case, wish, room)
 
 
-def _sum(case: Case, load: Load, room: Room) -> Sum:
+def _sum(case: Case, wish: Wish, room: Room) -> Sum:
     """Every sequence holds its own copy of the prompt, so cells are context times slots."""
     model = case.model
+    load = engines.mlx(wish.slots, wish.context_tokens)
     values = sum(layer.key_values + layer.value_values for layer in model.layers)
     rows = 3 * model.feed_forward + 3 * model.embedding + model.query_values + model.vocab
     return Sum(
         place=room.place,
         weight_bytes=model.weight_bytes,
-        cache_bytes=values * CACHE_VALUE_BYTES * load.context_tokens * load.slots,
-        compute_bytes=rows * UBATCH_TOKENS * 4,
+        cache_bytes=values * CACHE_VALUE_BYTES * load.cells,
+        compute_bytes=rows * load.batch_tokens * 4,
         process_bytes=PROCESS_BYTES + room.driver_bytes,
         budget_bytes=room.budget_bytes,
     )
 
 
-def _found(case: Case, load: Load, room: Room, made_smaller: str) -> Found:
-    row = _sum(case, load, room)
+def _found(case: Case, wish: Wish, room: Room) -> Found:
+    row = _sum(case, wish, room)
+    load = engines.mlx(wish.slots, wish.context_tokens)
     device = room.device
     count = case.limits.workers or 1
     limit = row.weight_bytes + row.cache_bytes + WIRED_SPARE_BYTES
@@ -56,7 +62,7 @@ def _found(case: Case, load: Load, room: Room, made_smaller: str) -> Found:
         model=case.model.path,
         slots=load.slots,
         context_tokens=load.context_tokens,
-        cells=load.context_tokens * load.slots,
+        cells=load.cells,
         gpu_layers=-1 if device is not None else 0,
         devices=(device.id,) if device is not None else (),
         threads=max(case.machine.cpu.threads // count, 1),
@@ -66,6 +72,6 @@ def _found(case: Case, load: Load, room: Room, made_smaller: str) -> Found:
     reasons = [f"MLX on {device.name if device else 'the CPU'}: {total(row)} ({room.said})"]
     if worker.wired_limit_bytes:
         reasons.append(f"wired memory held to {size(worker.wired_limit_bytes)}")
-    if made_smaller:
-        reasons.append(f"made smaller to fit: {made_smaller}")
+    if made := changes(case.wish, wish):
+        reasons.append(f"made smaller to fit: {made}")
     return Found((worker,) * count, tuple(reasons))

@@ -17,11 +17,11 @@ class Limits(msgspec.Struct, frozen=True):
     seed_variation: bool = True  # False: one slot each, votes come from several workers
     gpu_layers: int | Literal["auto", "all"] = "auto"
     context_tokens: int | None = None  # of one sequence, prompt and answer together
-    answer_tokens: int = 512  # of one answer; bounds what each further slot adds to a shared prompt
     tensor_split: tuple[float, ...] = ()
     main_gpu: int | None = None
     kv_type: CacheType | Literal["auto"] = "auto"
     integrated: bool = False  # use integrated GPUs that are left alone by default
+    quantised_cache: bool = False  # the caller's engine can hold keys and values in q8_0
     keep_experts: bool = False  # the caller's engine can hold a mixture's experts in main memory
     gains: dict[int, float] = {}  # measured tokens/s of all slots together, by number of slots
     promised: dict[
@@ -65,7 +65,7 @@ class PlannedWorker(msgspec.Struct, frozen=True):
     model: str
     slots: int
     context_tokens: int  # of one sequence
-    cells: int  # n_ctx of the unified cache: the cap on tokens x sequences
+    cells: int  # of all sequences together: the cap on tokens x sequences
     gpu_layers: int = 0  # -1: all
     split_mode: Literal["none", "layer"] = "none"
     main_gpu: int = 0
@@ -75,7 +75,7 @@ class PlannedWorker(msgspec.Struct, frozen=True):
     threads: int = 1
     cpus: tuple[int, ...] = ()  # to pin to; none: anywhere
     kv_type: CacheType = "f16"
-    ubatch: int = 512
+    batch_tokens: int = 512
     experts_in_main_memory: bool = False
     wired_limit_bytes: int | None = None  # for mx.set_wired_limit
     sums: tuple[Sum, ...] = ()

@@ -1,38 +1,44 @@
 """How many seeds one worker decodes together, and in how small a context."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
 
 from detect.model import Model
-from detect.placement.memory import CELLS_PAD, Load
+from detect.placement.memory import CELLS_PAD
 from detect.placement.result import CacheType, Limits
+from detect.placement.words import plural
 
 SLOTS_DEFAULT = 8
 """A vote of eight is where most of the gain is; a batch of eight costs little more than one."""
 SLOTS_PHONE = 4
 GAIN_MIN = 0.15
 """A further slot that adds less than this share of one slot's speed is not worth its memory."""
-CONTEXT_DEFAULT = 8192
-CONTEXT_FLOOR = 4096
+CONTEXT_DEFAULT = 4096
+"""What the engine takes when nobody says; eight streams of it already cost gigabytes."""
+CONTEXT_FLOOR = 2048
 """A context shrinks to this and no further: below, a question with an example does not fit."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What a worker shall offer, before an engine lays it out."""
+
+    slots: int
+    context_tokens: int
+    kv_type: CacheType = "f16"
 
 
 def wanted_slots(limits: Limits, *, phone: bool) -> tuple[int, str]:
     """Slots to aim for, and why."""
     if not limits.seed_variation:
-        return 1, "one slot: seed variation is switched off"
+        return 1, "seed variation is switched off"
     if limits.slots is not None:
-        return limits.slots, f"{limits.slots} slots, as asked"
+        return limits.slots, "as asked"
     most = SLOTS_PHONE if phone else SLOTS_DEFAULT
     gained = by_gain(limits.gains, most)
     if gained is not None:
-        return (
-            gained,
-            f"{gained} slots: by measured tokens/s, a further one adds under {GAIN_MIN:.0%}",
-        )
-    return (
-        most,
-        f"{most} slots: one loaded model, {most} seeds in one batch, the prompt computed once",
-    )
+        return gained, f"by measured tokens/s, a further one adds under {GAIN_MIN:.0%}"
+    return most, "one loaded model, its seeds in one batch, each prompt computed once"
 
 
 def by_gain(gains: Mapping[int, float], most: int) -> int | None:
@@ -52,64 +58,69 @@ def contexts(model: Model, limits: Limits) -> tuple[int, int]:
     """The context to aim for and the least that will do, in tokens of one sequence."""
     if limits.context_tokens is not None:
         return limits.context_tokens, limits.context_tokens
-    trained = model.context_trained or CONTEXT_FLOOR
+    trained = model.context_trained or CONTEXT_DEFAULT
     return min(trained, CONTEXT_DEFAULT), min(trained, CONTEXT_FLOOR)
 
 
-def first_load(model: Model, limits: Limits, slots: int) -> Load:
-    """The load to aim for."""
-    kind: CacheType = "q8_0" if limits.kv_type == "q8_0" else "f16"
-    return Load(slots, contexts(model, limits)[0], limits.answer_tokens, kind)
+def first_wish(model: Model, limits: Limits, slots: int) -> Wish:
+    """What to aim for."""
+    return Wish(slots, contexts(model, limits)[0], _kinds(limits)[0])
 
 
-def shrunk(
-    model: Model, limits: Limits, slots: int, fits: Callable[[Load], bool]
-) -> tuple[Load, str] | None:
-    """The largest smaller load that fits: first context, then quantised cache, then slots."""
+def least_wish(model: Model, limits: Limits, slots: int) -> Wish:
+    """The least that would be taken: what a refusal is measured by."""
+    fewest = slots if limits.slots is not None else 1
+    return Wish(fewest, contexts(model, limits)[1], _kinds(limits)[-1])
+
+
+def shrunk(model: Model, limits: Limits, slots: int, fits: Callable[[Wish], bool]) -> Wish | None:
+    """The largest smaller wish that fits: first context, then quantised cache, then slots."""
     whole, floor = contexts(model, limits)
     for kind in _kinds(limits):
-        best = _largest_context(Load(slots, whole, limits.answer_tokens, kind), floor, fits)
+        best = _largest_context(Wish(slots, whole, kind), floor, fits)
         if best is not None:
-            return best, _said(best, whole, slots)
-    if limits.slots is not None:
-        return None
-    for fewer in range(slots - 1, 0, -1):
-        for kind in _kinds(limits):
-            load = Load(fewer, floor, limits.answer_tokens, kind)
-            if fits(load):
-                return load, _said(load, whole, slots)
-    return None
+            return best
+    return next((wish for wish in _fewer_slots(limits, slots, floor) if fits(wish)), None)
+
+
+def _fewer_slots(limits: Limits, slots: int, floor: int) -> Iterator[Wish]:
+    if limits.slots is None:  # asked-for slots are not given up silently
+        for fewer in range(slots - 1, 0, -1):
+            for kind in _kinds(limits):
+                yield Wish(fewer, floor, kind)
 
 
 def _kinds(limits: Limits) -> tuple[CacheType, ...]:
-    return ("f16", "q8_0") if limits.kv_type == "auto" else (limits.kv_type,)
+    if limits.kv_type != "auto":
+        return (limits.kv_type,)
+    return ("f16", "q8_0") if limits.quantised_cache else ("f16",)
 
 
-def _largest_context(load: Load, floor: int, fits: Callable[[Load], bool]) -> Load | None:
+def _largest_context(wish: Wish, floor: int, fits: Callable[[Wish], bool]) -> Wish | None:
     """Search by halves over multiples of 256 between the floor and the wish; memory only grows."""
-    low, high = floor, load.context_tokens
-    if not fits(_with_context(load, floor)):
+    low, high = floor, wish.context_tokens
+    if not fits(_with_context(wish, floor)):
         return None
     while high - low >= CELLS_PAD:
         middle = (low + high + CELLS_PAD) // 2 // CELLS_PAD * CELLS_PAD
-        if middle > high:
-            break
-        low, high = (
-            (middle, high) if fits(_with_context(load, middle)) else (low, middle - CELLS_PAD)
-        )
-    return _with_context(load, low)
+        if fits(_with_context(wish, middle)):
+            low = middle
+        else:
+            high = middle - CELLS_PAD
+    return _with_context(wish, low)
 
 
-def _with_context(load: Load, context: int) -> Load:
-    return Load(load.slots, context, load.answer_tokens, load.kv_type, load.ubatch)
+def _with_context(wish: Wish, context: int) -> Wish:
+    return Wish(wish.slots, context, wish.kv_type)
 
 
-def _said(load: Load, whole: int, slots: int) -> str:
-    changes = []
-    if load.context_tokens < whole:
-        changes.append(f"context {load.context_tokens} instead of {whole} tokens")
-    if load.kv_type != "f16":
-        changes.append("keys and values in q8_0")
-    if load.slots < slots:
-        changes.append(f"{load.slots} slots instead of {slots}")
-    return ", ".join(changes)
+def changes(wish: Wish, got: Wish) -> str:
+    """What was made smaller, in words; empty when nothing was."""
+    parts = []
+    if got.context_tokens < wish.context_tokens:
+        parts.append(f"context {got.context_tokens} instead of {wish.context_tokens} tokens")
+    if got.kv_type != wish.kv_type:
+        parts.append(f"keys and values in {got.kv_type}")
+    if got.slots < wish.slots:
+        parts.append(f"{plural(got.slots, 'slot')} instead of {wish.slots}")
+    return ", ".join(parts)

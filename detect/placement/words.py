@@ -15,6 +15,11 @@ def size(count: int) -> str:
     return f"{count / MIB:.1f} MiB"
 
 
+def plural(count: int, noun: str) -> str:
+    """`1 slot`, `2 slots`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def total(row: Sum) -> str:
     """Write a sum so that it can be redone by hand."""
     parts = (

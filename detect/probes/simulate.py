@@ -76,9 +76,9 @@ def _context_params(lib: Any, load: Load) -> Any:
     params = lib.llama_context_default_params()
     params.n_ctx = load.cells
     params.n_batch = params.n_ubatch = load.ubatch
-    params.n_seq_max = load.slots
+    params.n_seq_max = load.sequences
     params.n_outputs_max = load.outputs
-    params.kv_unified = True
+    params.kv_unified = load.unified
     params.type_k = params.type_v = NUMBERS[load.kv_type]
     params.flash_attn_type = (
         lib.LLAMA_FLASH_ATTN_TYPE_AUTO if load.flash else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED

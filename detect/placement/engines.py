@@ -1,0 +1,43 @@
+"""How our engines lay a model out: the part of the sums that is their choice, not llama.cpp's.
+
+The worker's llamacpp engine gives each sequence a stream of its own and keeps one more to compute
+prompts in (two when the model is recurrent); on a CPU it leaves flash attention off and computes
+prompts in chunks of about 0.3 s. tests/detect hold these rules equal to worker.engines.llamacpp.
+"""
+
+from detect.model import Model
+from detect.placement.memory import Load
+from detect.placement.result import CacheType
+
+CHUNK_WORK = 16_000_000_000  # weights x tokens of one chunk on a CPU
+CHUNK_MIN, CHUNK_MAX = 16, 256
+CHUNK_GPU = 512
+PREFIX_BYTES = 256 << 20  # prompts that the engine keeps in main memory for reuse
+
+
+def chunk_tokens(parameters: int, *, gpu: bool) -> int:
+    """Prompt tokens computed at once: a power of two."""
+    if gpu:
+        return CHUNK_GPU
+    wanted = max(1, CHUNK_WORK // max(1, parameters))
+    return max(CHUNK_MIN, min(CHUNK_MAX, 1 << (wanted.bit_length() - 1)))
+
+
+def llamacpp(
+    model: Model, slots: int, context_tokens: int, *, gpu: bool, kv_type: CacheType = "f16"
+) -> Load:
+    """The load of one worker with the llamacpp engine."""
+    streams = slots + (2 if model.has_recurrent else 1)
+    return Load(
+        slots=slots,
+        context_tokens=context_tokens,
+        streams=streams,
+        batch_tokens=max(chunk_tokens(model.parameters, gpu=gpu), streams),
+        flash=gpu,
+        kv_type=kv_type,
+    )
+
+
+def mlx(slots: int, context_tokens: int) -> Load:
+    """The load of one worker with the mlx engine: each sequence copies the prompt's cache."""
+    return Load(slots=slots, context_tokens=context_tokens, streams=slots, batch_tokens=CHUNK_GPU)
