@@ -1,7 +1,6 @@
 """One job: put it, tell how the count goes, bring back its end. Shell."""
 
 import sys
-from collections.abc import Iterable
 from time import monotonic
 
 from protocol import messages as m
@@ -11,7 +10,6 @@ from swarmctl.client import Client, refusal
 from swarmctl.exits import NoBroker
 from swarmctl.follow import Follow, Request
 from swarmctl.out import Progress, ink, talk
-from swarmctl.text import safe
 
 
 class Interrupted(Exception):
@@ -66,8 +64,6 @@ def _heard(client: Client, request: Request, timeout_s: float | None) -> m.Verdi
             match said:
                 case m.Rejected():
                     raise refusal(said.problem)
-                case m.Accepted():
-                    notes(said.notes)
                 case m.Progress():
                     progress.clear()
                     told.add(said.vote.seat)
@@ -86,9 +82,3 @@ def _rest(verdict: m.Verdict, told: set[Seat]) -> None:
     for vote in verdict.votes:
         if vote.seat not in told:
             talk(render.vote(vote, ink(sys.stderr)))
-
-
-def notes(said: Iterable[str]) -> None:
-    """What the broker wants known of a job that it took."""
-    for note in said:
-        talk(f"{ink(sys.stderr).yellow('note:')} {safe(note)}")

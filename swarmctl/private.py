@@ -30,7 +30,7 @@ THEN_REMOVE = '"$@"; code=$?; rm -rf -- "$0"; exit $code'
 def private_node(settings: Settings, model: str) -> Iterator[homes.Home]:
     """Start a node, wait for its first worker, and end it on leaving."""
     log = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, after the node
-    folder = Path(tempfile.mkdtemp(prefix="swarm-"))
+    folder = Path(tempfile.mkdtemp(prefix="swarm-private-"))
     home = homes.find({"SWARM_HOME": str(folder)})
     try:
         process = _start(settings, model, folder, log)

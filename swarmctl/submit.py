@@ -157,9 +157,10 @@ def _submit_detached(
 
     from detect import home
     from swarmctl import asjson, questions, uuid7
-    from swarmctl.ask import notes, put
+    from swarmctl.ask import put
     from swarmctl.client import Client
-    from swarmctl.out import data
+    from swarmctl.out import data, talk
+    from swarmctl.text import safe
 
     job = msgspec.structs.replace(
         _template(flags, rest), job=uuid7.job_id(), prompt=questions.prompt(prompt)
@@ -171,7 +172,8 @@ def _submit_detached(
         raise NoBroker(error.seen, "a private node would end with this command", hint) from None
     with client:
         accepted = put(client, job)
-    notes(accepted.notes)
+    for note in accepted.notes:
+        talk(f"note: {safe(note)}")
     data(asjson.line(asjson.accepted(accepted)) if json else accepted.job)
 
 
