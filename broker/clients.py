@@ -4,13 +4,13 @@ from broker import admission, conduct, reports
 from broker.events import Kill, Route, Send, Spawn, Write
 from broker.fleet import WORKERS_MAX
 from broker.job import Job
-from broker.records import JobAccepted
 from broker.roster import matches
 from broker.state import DRAIN_S, State
 from protocol import messages as m
 from protocol.errors import Code, Problem
 from protocol.ids import JobId
 from protocol.limits import SEED_MAX
+from protocol.records import JobAccepted
 
 LISTENERS_MAX = 64
 """Clients that wait for one job; another one is told to ask again later."""

@@ -3,12 +3,12 @@
 from broker import seating
 from broker.events import Quit, Send, Write
 from broker.job import Job, SeatLife
-from broker.records import BallotIssued, VerdictGiven
 from broker.roster import Voter
 from broker.state import State
 from broker.voting import Judgement, Outcome
 from protocol import messages as m
 from protocol.ids import Seat, WorkerId
+from protocol.records import BallotIssued, SeatGivenUp, VerdictGiven
 
 DEATHS_MAX = 3
 """A job that saw so many voters die while they worked on it is not given to a fourth."""
@@ -136,6 +136,14 @@ def requeue(state: State, job: Job, seat: SeatLife, reason: str) -> None:
     """Let a seat wait again, before all others of the queue."""
     job.take_back(seat, reason)
     state.jobs.wait(job, first=True)
+
+
+def give_up(
+    state: State, job: Job, seat: SeatLife, to: m.SeatState, reason: str, *, now: float
+) -> None:
+    """This seat will never be answered: the count goes on without it."""
+    job.give_up(seat, to, reason, now)
+    state.out.append(Write(SeatGivenUp(job.id, seat.number, to, reason)))
 
 
 def give_up_hopeless(state: State, now: float) -> None:

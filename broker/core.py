@@ -5,10 +5,11 @@ State is in `state`; what to do about it is in three parts that append actions: 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, assert_never
 
-from broker import clients, conduct, voters
+from broker import clients, conduct, restore, voters
 from broker.events import (
     Action,
     ChildExited,
@@ -27,6 +28,8 @@ from broker.roster import Voter
 from broker.state import NodeIdentity, State
 from protocol import messages as m
 from protocol.errors import Code, Problem
+from protocol.ids import JobId
+from protocol.records import Record
 
 WATCH_S = 0.25
 """How often silent voters and workers to restart are looked for: a quarter of a heartbeat."""
@@ -56,6 +59,16 @@ class Broker:
     def __init__(self, node: NodeIdentity, rng: random.Random, now: float) -> None:
         self.state = State(node, rng, now)
         self._watch_at = now + WATCH_S
+
+    def restore(
+        self,
+        records: Iterable[Record],
+        now: float,
+        ages_s: Mapping[JobId, float] = MappingProxyType({}),
+    ) -> list[Action]:
+        """Take up the jobs of a journal, before anything else; see `broker.restore`."""
+        restore.restore(self.state, records, now, ages_s)
+        return self._take()
 
     def start(self, workers: int) -> list[Action]:
         """What to do first: start so many workers."""

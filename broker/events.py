@@ -2,9 +2,9 @@
 
 import msgspec
 
-from broker.records import Record
 from protocol import messages as m
 from protocol.ids import WorkerId
+from protocol.records import Record
 
 Route = bytes
 """Where a message came from and an answer goes: ZeroMQ's own routing id, never chosen by a peer."""

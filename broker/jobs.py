@@ -97,8 +97,12 @@ class Jobs:
         del self.open[job.id]
         self.unwait(job)
         self._open_bytes -= job.prompt_bytes
-        self.done[job.id] = job
         self.done_total += 1
+        self.keep(job)
+
+    def keep(self, job: Job) -> None:
+        """Hold a job with its verdict for those who ask for it; the oldest go."""
+        self.done[job.id] = job
         self._done_bytes += job.bytes
         while len(self.done) > DONE_MAX or self._done_bytes > DONE_BYTES_MAX:
             _, old = self.done.popitem(last=False)

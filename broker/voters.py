@@ -3,12 +3,12 @@
 from broker import conduct
 from broker.events import Kill, Route, Send, Write
 from broker.job import Job, SeatLife
-from broker.records import VoteCounted
 from broker.roster import REST_S, VOTERS_MAX, Voter
 from broker.state import State
 from protocol import messages as m
 from protocol.ids import JobId, Seat
 from protocol.limits import NAME_CHARS_MAX, TEXT_BYTES_MAX
+from protocol.records import VoteCounted
 
 SLOTS_MAX = 1024
 """Slots that one worker may offer: no engine decodes more sequences together with profit."""
@@ -107,7 +107,7 @@ def abstain(state: State, voter: Voter, said: m.Abstain, now: float) -> None:
     if found := _awaited(state, voter, said.job, said.seat, said.attempt):
         job, seat = found
         del voter.open[said.job, said.seat]
-        job.give_up(seat, "abstained", said.reason, now)
+        conduct.give_up(state, job, seat, "abstained", said.reason, now=now)
         conduct.judge(state, job, now)
 
 
@@ -127,16 +127,16 @@ def decline(state: State, voter: Voter, said: m.Decline, now: float) -> None:
         conduct.requeue(state, job, seat, said.reason)
         return
     seat.move("waiting")
-    job.give_up(seat, "declined", said.reason, now)
+    conduct.give_up(state, job, seat, "declined", said.reason, now=now)
     for waiting in list(job.pending):
         job.pending.remove(waiting)
-        job.give_up(waiting, "declined", said.reason, now)
+        conduct.give_up(state, job, waiting, "declined", said.reason, now=now)
     state.jobs.unwait(job)
     conduct.judge(state, job, now)
 
 
 def _lose(state: State, job: Job, seat: SeatLife, reason: str, now: float) -> None:
-    job.give_up(seat, "abstained", reason, now)
+    conduct.give_up(state, job, seat, "abstained", reason, now=now)
     conduct.judge(state, job, now)
 
 

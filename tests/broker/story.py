@@ -13,6 +13,8 @@ output, every other line is a command:
     say d MESSAGE [field=…]     client `d` says WAIT, CANCEL, SCALE, DOWN …
     stop                        a signal to end    pass 5      seconds go by
     start 2                     the node is told to keep two workers
+    restart [1]                 the broker is killed, before the last record was safe; a new one
+                                takes up what was written
 
 `check()` runs after every step. With `pytest --rewrite` the transcript is written anew: read the
 difference before you keep it.
@@ -27,6 +29,7 @@ from broker.core import Broker
 from broker.state import NodeIdentity
 from protocol import messages as m
 from protocol.ids import JobId, NodeId, Seat, WorkerId
+from protocol.records import Record
 
 STEP_S = 0.25  # how finely `pass` lets time go by
 
@@ -36,9 +39,13 @@ class Story:
 
     def __init__(self) -> None:
         self.now = 100.0
-        node = NodeIdentity(NodeId("n" * 40), "here", "0", 1, "ipc://story", "home")
-        self.core = Broker(node, random.Random(7), self.now)
+        self.core = self.broker()
+        self.written: list[Record] = []
         self.attempts: dict[tuple[str, int], int] = {}
+
+    def broker(self) -> Broker:
+        node = NodeIdentity(NodeId("n" * 40), "here", "0", 1, "ipc://story", "home")
+        return Broker(node, random.Random(7), self.now)
 
     def run(self, text: str) -> str:
         """The story's text with its transcript as it happens now."""
@@ -57,8 +64,11 @@ class Story:
         return [text for action in actions if (text := self.tell(action))]
 
     def step(self, event: ev.Event) -> list[ev.Action]:
-        actions = self.core.handle(event, self.now)
+        return self.did(self.core.handle(event, self.now))
+
+    def did(self, actions: list[ev.Action]) -> list[ev.Action]:
         self.core.check()
+        self.written += [action.record for action in actions if isinstance(action, ev.Write)]
         return actions
 
     def hear(self, who: str, message: m.ToBroker) -> list[ev.Action]:
@@ -68,6 +78,11 @@ class Story:
 
     def do_start(self, count: str) -> list[ev.Action]:
         return self.core.start(int(count))
+
+    def do_restart(self, unsafe: str = "0") -> list[ev.Action]:
+        self.written = self.written[: len(self.written) - int(unsafe)]
+        self.core = self.broker()
+        return self.did(self.core.restore(self.written, self.now))
 
     def do_worker(self, name: str, *options: str) -> list[ev.Action]:
         o = fields(options, {"slots": 2, "model": "abacus", "digest": "d1", "pid": 10})

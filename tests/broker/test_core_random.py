@@ -6,10 +6,10 @@ import pytest
 
 from broker import events as ev
 from broker.core import Broker
-from broker.records import VoteCounted
 from broker.state import NodeIdentity
 from protocol import messages as m
 from protocol.ids import JobId, NodeId, WorkerId
+from protocol.records import VoteCounted
 
 CLIENTS = [b"c1", b"c2"]
 WORKERS = [b"w1", b"w2", b"w3", b"x1"]

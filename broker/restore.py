@@ -1,0 +1,112 @@
+"""Rebuilding jobs from what was written: what a broker does first after it was ended or killed.
+
+A restored job has every vote that was counted, and its other seats wait again: with their seeds,
+and with attempts above any that was issued, so that an answer from before is told from the new
+one. Its time starts anew: what was used of it is not known to a monotonic clock, and nobody could
+work meanwhile. Clients ask again by job id.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from broker import conduct
+from broker.job import SEAT_MOVES, Job, SeatLife
+from broker.state import State
+from protocol import messages as m
+from protocol.ids import JobId, Seat
+from protocol.records import (
+    BallotIssued,
+    JobAccepted,
+    JobsForgotten,
+    Record,
+    SeatGivenUp,
+    VerdictGiven,
+    VoteCounted,
+)
+
+REASON = "the broker was restarted"
+
+
+def restore(
+    state: State, records: Iterable[Record], now: float, ages_s: Mapping[JobId, float]
+) -> None:
+    """Take up the jobs of these records, in the order they were written.
+
+    `ages_s`: how long ago each was accepted, where that is known; for people, never for deadlines.
+    A record of a job whose JobAccepted is missing is skipped.
+    """
+    jobs: dict[JobId, Job] = {}
+    for record in records:
+        _apply(jobs, record, now)
+    for job in jobs.values():
+        job.accepted_at = now - ages_s.get(job.id, 0.0)
+        if job.verdict is not None:
+            state.jobs.keep(job)
+    for job in jobs.values():
+        if job.verdict is None:
+            state.jobs.add(job)
+            if not job.pending:
+                state.jobs.unwait(job)
+            conduct.judge(state, job, now)
+
+
+def _apply(jobs: dict[JobId, Job], record: Record, now: float) -> None:
+    match record:
+        case JobAccepted():
+            jobs[record.submit.job] = _accepted(record, now)
+        case VerdictGiven():
+            if job := jobs.get(record.verdict.job):
+                _ended(job, record.verdict)
+        case JobsForgotten():
+            for forgotten in record.jobs:
+                jobs.pop(forgotten, None)
+        case _:
+            job = jobs.get(record.job)
+            if job is not None and job.verdict is None:
+                _went_on(job, record, now)
+
+
+def _accepted(record: JobAccepted, now: float) -> Job:
+    job = Job(record.submit, record.asked, record.seed, now)
+    job.notes = record.notes
+    job.open_seats()
+    return job
+
+
+def _went_on(job: Job, record: Record, now: float) -> None:
+    match record:
+        case BallotIssued():
+            for issued in record.seats:
+                if seat := _seat(job, issued.seat):
+                    seat.attempt = max(seat.attempt, issued.attempt)
+                    seat.reason = REASON
+        case VoteCounted():
+            if seat := _seat(job, record.vote.seat):
+                job.pending.remove(seat)
+                seat.move("open")
+                seat.voter, seat.reason = record.vote.worker, ""
+                job.count(seat, msgspec.structs.replace(record.vote, answer=None), now)
+                job.open_seats()
+        case SeatGivenUp():
+            if seat := _seat(job, record.seat):
+                job.pending.remove(seat)
+                if record.state == "abstained":
+                    seat.move("open")
+                job.give_up(seat, record.state, record.reason, now)
+                job.open_seats()
+
+
+def _seat(job: Job, number: Seat) -> SeatLife | None:
+    """The seat, if it waits: of a record that was lost, nothing follows but that it waits again."""
+    seat = job.seats[number] if 0 <= number < len(job.seats) else None
+    return seat if seat and seat.state == "waiting" else None
+
+
+def _ended(job: Job, verdict: m.Verdict) -> None:
+    """Give a job the verdict that it was given."""
+    for seat in job.seats:
+        if seat.state in SEAT_MOVES:
+            seat.move("cancelled")
+    job.pending.clear()
+    job.verdict = verdict
