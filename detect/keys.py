@@ -1,7 +1,7 @@
 """Each setting's name, what it may be, and how a text becomes it. Pure.
 
-The bounds of questions repeat those of protocol.limits, which this package, being below it, cannot
-import; a test holds them equal.
+The bounds and words of questions repeat those of protocol.limits and broker.voting, which this
+package, being below them, cannot import; a test holds them equal.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,9 @@ TEXT_CHARS_MAX = 4096
 
 ENGINES = ("auto", "llamacpp", "scripted")
 STOPS = ("fast", "saving", "all")
-ANSWERS = ("auto", "number", "choice", "json", "code", "text")
+ANSWERS = (
+    "auto", "number", "choice", "json", "code", "text", "label", "latex", "literal", "tool",
+)  # fmt: skip
 
 Value = str | int | float | bool | None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from swarmctl import config, jobs, nodes, submit, up
+from swarmctl import config, jobs, machine, nodes, submit, up
 from swarmctl.exits import Exit, Failure
 
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.

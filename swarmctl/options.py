@@ -12,7 +12,10 @@ Votes = Annotated[
 ]
 Answer = Annotated[
     str | None,
-    typer.Option(help="What is compared: auto, number, choice, json, code or text. [auto]"),
+    typer.Option(
+        help="What is compared: auto, number, choice, label, latex, literal, json, tool, code "
+        "or text. [auto]"
+    ),
 ]
 Choices = Annotated[
     str | None, typer.Option(help="The answers allowed, separated by commas.", metavar="A,B,C")

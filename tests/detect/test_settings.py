@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect import settings
+from broker import voting
+from detect import keys, settings
 from detect.home import Home
 from detect.keys import KEYS, duration_s
 from detect.settings import Settings, SettingsError, from_env, from_flags, from_toml, merge
@@ -176,6 +177,10 @@ def test_the_bounds_are_those_of_the_protocol(name, bound, step):
     merge({name: settings.Given(bound, "here")})
     with pytest.raises(SettingsError):
         merge({name: settings.Given(bound + step, "here")})
+
+
+def test_the_words_are_those_of_the_count():
+    assert (keys.ANSWERS, keys.STOPS) == (voting.ANSWER_TYPES, voting.STOP_MODES)
 
 
 def test_the_defaults_are_those_of_the_protocol():

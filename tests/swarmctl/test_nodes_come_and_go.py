@@ -39,6 +39,30 @@ def test_without_a_worker_questions_are_refused_until_there_is_one(shell):
     assert shell.run("status")[0] == 4
 
 
+def test_a_client_survives_the_death_of_its_broker_if_another_one_comes(make_shell):
+    shell = make_shell(SWARM_MODEL="scripted:answers=42;tokens=10;step_s=0.1")
+    assert shell.run("up", "--detach")[0] == 0
+    with shell.start("submit", "x", "--json", stdout=subprocess.PIPE) as process:
+        job = eventually(lambda: [r.job for r in shell.jobs() if r.state == "voting"])[0]
+        os.kill(broker_pid(shell.home), signal.SIGKILL)
+        eventually(lambda: not shell.is_up)
+        assert shell.run("up", "--detach")[0] == 0
+        told = json.loads(process.stdout.read())
+    assert (process.returncode, told["job"], told["answer"]) == (0, job, "42")
+
+
+def test_a_client_whose_broker_dies_says_how_to_ask_again(make_shell):
+    shell = make_shell(SWARM_MODEL=SLOW)
+    assert shell.run("up", "--detach")[0] == 0
+    with shell.start("submit", "x", stderr=subprocess.PIPE) as process:
+        job = eventually(lambda: [r.job for r in shell.jobs() if r.state == "voting"])[0]
+        os.kill(broker_pid(shell.home), signal.SIGKILL)
+        said = process.stderr.read().decode()
+    assert process.returncode == 4
+    assert said.startswith("error: the node has ended\n")
+    assert f"swarmctl jobs wait {job}" in said
+
+
 def test_workers_that_cannot_start_end_the_node_with_the_reason(shell):
     code, _, err = shell.run("up", "--detach", "--model", "scripted:fail=load")
     assert code == 5

@@ -1,0 +1,193 @@
+"""`swarmctl detect`, `plan` and `doctor`: what is here, what would run, and what is wrong."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from swarmctl import options as o
+from swarmctl.exits import Exit, Failure, wrong
+
+if TYPE_CHECKING:
+    from detect.model import Model
+    from detect.record import Record
+
+Root = Annotated[
+    str,
+    typer.Option(
+        help="Read a recorded machine instead of this one: a file of --record, or a folder with "
+        "copies of /proc and /sys.",
+        metavar="PATH",
+    ),
+]
+Keep = Annotated[
+    str,
+    typer.Option(
+        "--record", help="Write what was read, redacted, for a bug report.", metavar="FILE"
+    ),
+]
+ModelFile = Annotated[
+    str, typer.Option("--model", help="abacus, a .gguf file, or a folder in MLX form. [abacus]")
+]
+NoSeeds = Annotated[
+    bool,
+    typer.Option("--no-seed-variation", help="One slot each: votes come from several workers."),
+]
+Integrated = Annotated[
+    bool, typer.Option("--integrated", help="Use integrated GPUs that are left alone by default.")
+]
+
+
+def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
+    """Show what this machine has: processors, memory, devices, engines, and what is wrong."""
+    import msgspec
+
+    from detect.host import RecordedHost
+    from detect.machine import detect as detected
+    from swarmctl import asjson, machine_text
+    from swarmctl.out import data, ink, talk, wide
+
+    answers = _answers(root)
+    if record:
+        _write(record, answers)
+        talk(f"written to {record}; serial numbers, home folders and UUIDs are taken out")
+    found = detected(RecordedHost(answers))
+    if json:
+        data(asjson.line(msgspec.to_builtins(found)))
+    else:
+        data(machine_text.machine(found, wide(), ink(sys.stdout)))
+
+
+def plan(
+    *,
+    model: ModelFile = "abacus",
+    workers: o.Workers = None,
+    slots: o.Slots = None,
+    gpu_layers: o.GpuLayers = None,
+    context: o.Context = None,
+    no_seed_variation: NoSeeds = False,
+    integrated: Integrated = False,
+    root: Root = "",
+    json: o.Json = False,
+) -> None:
+    """Show what would run here and why, and each way that was refused, with its sum."""
+    import msgspec
+
+    from detect.host import RecordedHost
+    from detect.machine import detect as detected
+    from detect.placement import Limits
+    from detect.placement import plan as planned
+    from swarmctl import asjson, machine_text
+    from swarmctl.out import data, ink
+
+    limits = Limits(
+        workers=workers,
+        slots=slots,
+        gpu_layers=_layers(gpu_layers),
+        context_tokens=_tokens(context),
+        seed_variation=not no_seed_variation,
+        integrated=integrated,
+    )
+    known = _model(model)
+    got = planned(detected(RecordedHost(_answers(root))), known, limits)
+    if json:
+        data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
+    elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
+        data(text)
+    if got.error:
+        raise Failure(got.error, "", got.hint, Exit.NO_ROOM)
+
+
+def doctor(json: o.Json = False) -> None:
+    """Check everything a node needs, each finding with the command that mends it."""
+    import msgspec
+
+    from detect import seen
+    from detect.doctor import examine, worst
+    from detect.machine import here
+    from swarmctl import asjson, machine_text
+    from swarmctl.out import Progress, data, ink, talk
+
+    with Progress("looking"):
+        found = examine(here(), seen.look())
+    gravest = worst(found)
+    if json:
+        data(asjson.line({"worst": gravest, "checks": msgspec.to_builtins(found)}))
+    else:
+        data(machine_text.checks(found, ink(sys.stdout)))
+        talk(machine_text.summary(found))
+    if gravest == "fail":
+        raise typer.Exit(Exit.FAILED)
+
+
+def _answers(root: str) -> "Record":
+    import msgspec
+
+    from detect import machine as detected
+
+    if not root:
+        return detected.record()
+    from pathlib import Path
+
+    try:
+        return detected.load_recorded(Path(root))
+    except (OSError, msgspec.DecodeError, ValueError) as error:
+        hint = "a file of swarmctl detect --record, or a folder with copies of /proc and /sys"
+        raise wrong(f"{root} is no recorded machine", str(error), hint) from error
+
+
+def _write(path: str, answers: "Record") -> None:
+    from pathlib import Path
+
+    from detect.record import dump
+
+    try:
+        Path(path).write_bytes(dump(answers) + b"\n")
+    except OSError as error:
+        raise Failure(f"cannot write {path}", error.strerror or str(error)) from error
+
+
+def _model(name: str) -> "Model":
+    """A model's facts. Raises Failure when it is none."""
+    import importlib.util
+    from pathlib import Path
+
+    from detect import gguf, mlx_model, model
+
+    path = Path(name)
+    if name == "abacus":
+        spec = importlib.util.find_spec("worker")  # found, not imported
+        assert spec is not None
+        assert spec.origin is not None
+        path = Path(spec.origin).parent / "models" / "abacus" / "abacus.gguf"
+    try:
+        return mlx_model.read(path) if path.is_dir() else model.from_header(gguf.read(path))
+    except OSError as error:
+        raise Failure(
+            f"cannot read the model {path}",
+            error.strerror or str(error),
+            "name a .gguf file, a folder in MLX form, or abacus",
+            Exit.NOT_FOUND,
+        ) from error
+    except (gguf.Malformed, ValueError) as error:
+        raise wrong(f"{path} is no model", str(error), "name a .gguf file or abacus") from error
+
+
+def _layers(text: str | None) -> int | Literal["auto", "all"]:
+    """`auto`, `all` or a number; Failure for anything else."""
+    if text is None or text in {"auto", "all"}:
+        return "all" if text == "all" else "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise wrong(f"--gpu-layers {text}", "it takes auto, all or a number") from None
+
+
+def _tokens(text: str | None) -> int | None:
+    """`auto` or a number; Failure for anything else."""
+    if text is None or text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise wrong(f"--context {text}", "it takes auto or a number") from None
