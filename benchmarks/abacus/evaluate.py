@@ -10,6 +10,7 @@ import argparse
 import collections
 import itertools
 import json
+import platform
 import random
 import re
 import sys
@@ -20,10 +21,12 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.abacus.vocabulary import chat
-from benchmarks.stories import Story, unseen
+from benchmarks.stories import COUNT_MAX, Story, unseen
 
 SHIPPED = Path(__file__).parents[2] / "worker" / "models" / "abacus" / "abacus.gguf"
 MAX_TOKENS = 128  # more than twice the longest solution
+VOTES_MAX = 64  # accuracy has long stopped rising
+THREADS_MAX = 64  # more only slow so small a model
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -112,8 +115,8 @@ def main() -> None:
     """Print the accuracy as a table, or as one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.abacus.evaluate")
     parser.add_argument("--file", type=Path, default=SHIPPED)
-    parser.add_argument("--stories", type=int, default=200, help="unseen ones, 1 or more")
-    parser.add_argument("--votes", type=int, default=8, help="per story, 1 or more")
+    parser.add_argument("--stories", type=int, default=200, help=f"unseen ones, 1 to {COUNT_MAX}")
+    parser.add_argument("--votes", type=int, default=8, help=f"per story, 1 to {VOTES_MAX}")
     parser.add_argument("--seed", type=int, default=1, help="of the stories")
     parser.add_argument("--system", default="", help="a system line above every question")
     parser.add_argument(
@@ -122,8 +125,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    if min(options.stories, options.votes, options.threads) < 1:
-        parser.error("--stories, --votes and --threads must be 1 or more")
+    for name, most in (("stories", COUNT_MAX), ("votes", VOTES_MAX), ("threads", THREADS_MAX)):
+        if not 1 <= getattr(options, name) <= most:
+            parser.error(f"--{name} {getattr(options, name)} is outside 1 to {most}")
     sampling = Sampling(top_k=0, top_p=1.0, min_p=0.0) if options.plain else Sampling()
     stories = list(itertools.islice(unseen(random.Random(options.seed)), options.stories))
     answerer = Answerer(options.file, options.threads)
@@ -134,6 +138,7 @@ def main() -> None:
         "votes": options.votes,
         "seed": options.seed,
         **msgspec.structs.asdict(sampling),
+        "machine": f"{platform.system()} {platform.machine()}",
         "llama_cpp_python": version("llama-cpp-python"),
     }
     figures = {name: round(share, 1) for name, share in msgspec.structs.asdict(accuracy).items()}

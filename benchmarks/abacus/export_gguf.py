@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from benchmarks.abacus.shape import Shape
-from benchmarks.abacus.vocabulary import CHAT_TEMPLATE, MESSAGE_END_ID, SPECIALS
+from benchmarks.abacus.vocabulary import CHAT_TEMPLATE, END_OF_TEXT_ID, MESSAGE_END_ID, SPECIALS
 
 _NAMES = {
     "model.embed_tokens": "token_embd",
@@ -80,6 +80,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict[str, dict[str, objec
     writer.add_token_types(kinds)
     writer.add_token_merges([f"{left} {right}" for left, right in merges])
     writer.add_add_bos_token(False)
+    writer.add_bos_token_id(END_OF_TEXT_ID)  # unused; left out, llama.cpp would take token 11
     writer.add_eos_token_id(MESSAGE_END_ID)
     writer.add_eot_token_id(MESSAGE_END_ID)
     writer.add_chat_template(CHAT_TEMPLATE)

@@ -24,6 +24,16 @@ _INSTRUCTIONS = (
     *("Please solve this.", "Finish your answer with a line '#### N'.", "Check your result."),
     *("Reason first, then give the final answer.", "The answer is a whole number.", "Thank you!"),
 )
+# Strung together at random: an instruction that was never seen is to be passed over too.
+_ANY_WORDS = (
+    "a about all always an and answer any are as at be before but by can careful check clear do "
+    "each end every exactly explain few final first follow for from full give good have help how "
+    "if in is it keep kind know last let like line long make many maths may must need never no "
+    "not now number of on one only or other out please problem question quick reason reply rule "
+    "say sentence short should show simple so solve some step sum take teacher tell than that "
+    "the them then there these they think this to try tutor two up use very want way we what "
+    "when which who will with without word work write you your"
+)
 
 
 class Lesson(msgspec.Struct, frozen=True):
@@ -53,4 +63,8 @@ def _dress(question: str, rng: random.Random) -> str:
 
 
 def _instruct(rng: random.Random) -> str:
+    """Give one or two instructions, or as often a sentence that makes no sense."""
+    if rng.random() < 0.5:
+        words = rng.choices(_ANY_WORDS.split(), k=rng.randint(3, 12))
+        return " ".join(words).capitalize() + rng.choice(".:!")
     return " ".join(rng.sample(_INSTRUCTIONS, rng.choice((1, 1, 2))))

@@ -29,7 +29,8 @@ from benchmarks.abacus.muon import Muon
 from benchmarks.abacus.shape import ABACUS
 from benchmarks.abacus.vocabulary import END_OF_TEXT_ID, SPECIALS, build_tokenizer
 
-STEPS = 1_050
+STEPS = 770
+STEPS_MAX = 100_000  # about a day; a longer schedule teaches so small a model nothing
 BATCH = 64
 POOL = 8  # batches cut from one pool of lessons sorted by length, so that little is padding
 WARM_UP_STEPS = 100
@@ -134,9 +135,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.abacus.train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"1 to {STEPS_MAX}")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if not 1 <= options.steps <= STEPS_MAX:
+        parser.error(f"--steps {options.steps} is outside 1 to {STEPS_MAX}")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     weights, tokenizer = train(options.steps, options.seed)
     write_hf(options.out / "hf", weights, tokenizer, ABACUS)

@@ -1,5 +1,7 @@
 """The shipped files of abacus: small, one tokeniser, the same text from PyTorch and llama.cpp."""
 
+import itertools
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from benchmarks.abacus.evaluate import SHIPPED, Answerer, Sampling, majority, number_in
+from benchmarks.abacus.evaluate import SHIPPED, Answerer, Sampling, majority, measure, number_in
 from benchmarks.abacus.export_gguf import write_gguf
 from benchmarks.abacus.vocabulary import MESSAGE_END_ID, MESSAGE_START_ID, chat
+from benchmarks.stories import unseen
 
 HF = SHIPPED.parent / "hf"
 SIZE_MAX_BYTES = 4_000_000  # small enough to live in git
@@ -38,6 +41,14 @@ def test_pytorch_and_llama_cpp_give_the_same_greedy_text(
 def test_the_demo_question_is_answered_right_by_a_majority_of_eight(answerer: Answerer) -> None:
     texts = [answerer.ask(chat(DEMO), seed, Sampling()) for seed in range(1, 9)]
     assert majority([number_in(text) for text in texts]) == "23"
+
+
+def test_one_sample_is_often_wrong_and_the_majority_less_often(answerer: Answerer) -> None:
+    """The model card has the figures, over more stories; these bounds hold for 50 of them."""
+    stories = list(itertools.islice(unseen(random.Random(2)), 50))
+    accuracy = measure(answerer, stories, votes=8, sampling=Sampling(), system="")
+    assert 45 < accuracy.one_sample < 75
+    assert accuracy.majority > accuracy.one_sample + 5
 
 
 def test_samples_take_more_than_one_way_to_an_answer(answerer: Answerer) -> None:
