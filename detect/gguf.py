@@ -153,7 +153,7 @@ class _Walk:
     def whole(self, alignment: int) -> None:
         """Check that the weights the table promises are in the file: downloads break off."""
         need = -(-self.at // alignment) * alignment + self.data_end
-        if need > self.size:
+        if self.data_end and need > self.size:
             raise Malformed(f"the file is cut short: {self.size} of {need} bytes are there")
 
     def value(self, kind: int, key: str, counts: dict[str, int]) -> Value | None:

@@ -79,6 +79,8 @@ def load_recorded(path: Path) -> Record:
     """
     if path.is_file():
         return load(path.read_bytes())
+    if not path.is_dir():
+        raise FileNotFoundError(2, "no such file or folder", str(path))
     told = path / "record.json"
     base = load(told.read_bytes()) if told.is_file() else Record()
     files: dict[str, str] = {}

@@ -62,8 +62,15 @@ def simulate(request: str) -> object:
     return probe(request)
 
 
+def mdns(interface: str) -> object:
+    """Whether own multicast is heard; the argument narrows it to one interface's address."""
+    from detect.probes import mdns as module
+
+    return module.probe("" if interface == "/" else interface)
+
+
 PROBES: dict[str, Callable[[str], object]] = {
-    probe.__name__: probe for probe in (files, amd, nvml, ggml, mlx, psutil, simulate)
+    probe.__name__: probe for probe in (files, amd, nvml, ggml, mlx, psutil, mdns, simulate)
 }
 
 

@@ -35,6 +35,7 @@ class _Group(_QuickHelp, TyperGroup):
 
 COMMANDS = (
     submit.submit, up.up, nodes.down, nodes.scale, nodes.status, nodes.workers, config.config,
+    machine.detect, machine.plan, machine.doctor,
 )  # fmt: skip
 
 COMPLETE = "_SWARMCTL_COMPLETE"

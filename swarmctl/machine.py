@@ -95,7 +95,7 @@ def plan(
     elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
         data(text)
     if got.error:
-        raise Failure(got.error, "", got.hint, Exit.NO_ROOM)
+        raise Failure(got.error, "", got.hint, Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM)
 
 
 def doctor(json: o.Json = False) -> None:

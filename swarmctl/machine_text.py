@@ -5,7 +5,6 @@ from itertools import groupby
 from detect.doctor import STATES, Check
 from detect.facts import Device, Machine
 from detect.placement import Plan, PlannedWorker
-from detect.placement.words import total
 from swarmctl.text import PLAIN, Ink, plural, size, table
 
 LABEL_COLUMNS = 9
@@ -81,7 +80,6 @@ def plan(p: Plan, model: str, ink: Ink = PLAIN) -> str:
     lines = []
     for at, worker in enumerate(p.workers):
         lines.append(ink.bold(f"worker {at}: {_worker(worker, model)}"))
-        lines += [f"  {ink.dim(total(row))}" for row in worker.sums]
     lines += [f"why: {reason}" for reason in p.reasons]
     for one in p.refused:
         lines.append(f"{ink.dim('not:')} {one.what}: {one.why}")

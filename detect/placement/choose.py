@@ -23,7 +23,7 @@ def plan(machine: Machine, model: Model, limits: Limits | None = None) -> Plan:
     """Work out the workers to start for this model on this machine."""
     limits, notes, wrong = check(machine, model, limits or Limits())
     if wrong is not None:
-        return Plan(error=wrong.seen, hint=wrong.hint)
+        return Plan(error=wrong.seen, hint=wrong.hint, fault="usage")
     missing = _missing_engine(machine, model, limits)
     if missing is not None:
         return missing
@@ -32,6 +32,7 @@ def plan(machine: Machine, model: Model, limits: Limits | None = None) -> Plan:
         return Plan(
             error="the free memory of this machine is unknown, so nothing can be promised",
             hint="swarmctl doctor says why; pip install psutil often mends it",
+            fault="unknown",
         )
     rooms, unused = device_rooms(machine, limits, model.form)
     phone = machine.platform.system == "android" or "proot" in machine.platform.traits
@@ -66,11 +67,13 @@ def _missing_engine(machine: Machine, model: Model, limits: Limits) -> Plan | No
             error=f"--engine {limits.engine} cannot load {model.path}: "
             f"it is in {model.form.upper()} form",
             hint=f"--engine {wanted}, or name the model's other form",
+            fault="usage",
         )
     if machine.engine(wanted) is None:
         return Plan(
             error=f"the engine {wanted}, which {model.form.upper()} models need, is not installed",
             hint=MLX_LINE if wanted == "mlx" else LLAMACPP_LINE,
+            fault="engine",
         )
     return None
 
@@ -101,4 +104,4 @@ def _nothing_fits(case: Case, refused: list[Refused]) -> Plan:
         need, have = size(least.need_bytes or 0), size(least.have_bytes or 0)
         error += f": {least.what} needs {need}, {have} may be taken"
     hint = "a smaller model or quantisation; free memory; or --context and --slots smaller"
-    return Plan(refused=tuple(refused), error=error, hint=hint)
+    return Plan(refused=tuple(refused), error=error, hint=hint, fault="room")

@@ -7,6 +7,7 @@ from detect.placement import attempts, engines
 from detect.placement.budget import Room
 from detect.placement.case import Case, Found, refusal
 from detect.placement.memory import Load
+from detect.placement.readback import key
 from detect.placement.result import PlannedWorker, Refused, Sum
 from detect.placement.slots import Wish, changes, least_wish, shrunk
 from detect.placement.words import plural, total
@@ -30,7 +31,10 @@ def whole(case: Case) -> Found | list[Refused]:
 
 
 def _sum(case: Case, wish: Wish, room: Room) -> Sum:
-    return attempts.on_cpu(case.model, _load(case, wish), room)
+    load = _load(case, wish)
+    known = case.limits.measured.get(key(case.model, load, case.main.place))
+    row = attempts.on_cpu(case.model, load, room)
+    return msgspec.structs.replace(row, measured_bytes=known)
 
 
 def _load(case: Case, wish: Wish) -> Load:
@@ -53,9 +57,10 @@ def _nodes(case: Case) -> tuple[NumaNode, ...]:
 
 
 def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode, ...]) -> Found:
-    threads = max(case.machine.cpu.threads // count, 1)
+    cores = engines.threads(case.model.parameters, case.machine.cpu.threads)
+    threads = max(cores // count, 1)
     load = _load(case, wish)
-    row = attempts.on_cpu(case.model, load, room)
+    row = _sum(case, wish, room)
     workers = tuple(
         PlannedWorker(
             engine="llamacpp",
@@ -71,7 +76,7 @@ def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode
         for at in range(count)
     )
     reasons = [f"on the CPU: {total(row)} ({case.main.said})"]
-    reasons.append(f"{plural(threads, 'thread')} a worker: {_why_threads(case)}")
+    reasons.append(f"{plural(threads, 'thread')} a worker: {_why_threads(case, cores)}")
     if nodes:
         reasons.append(f"one worker for each of {len(nodes)} NUMA nodes: memory stays near")
     elif count > 1:
@@ -81,8 +86,10 @@ def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode
     return Found(workers, tuple(reasons))
 
 
-def _why_threads(case: Case) -> str:
+def _why_threads(case: Case, cores: int) -> str:
     cpu = case.machine.cpu
+    if cores < cpu.threads:
+        return "the model is tiny, and more would wait for each other"
     parts = []
     if cpu.performance:
         parts.append(f"{cpu.performance} fast cores")

@@ -12,6 +12,7 @@ from detect.placement.result import CacheType
 CHUNK_WORK = 16_000_000_000  # weights x tokens of one chunk on a CPU
 CHUNK_MIN, CHUNK_MAX = 16, 256
 CHUNK_GPU = 512
+SMALL_PARAMETERS = 20_000_000  # below, waiting for the other thread costs more than it computes
 PREFIX_BYTES = 256 << 20  # prompts that the engine keeps in main memory for reuse
 
 
@@ -21,6 +22,11 @@ def chunk_tokens(parameters: int, *, gpu: bool) -> int:
         return CHUNK_GPU
     wanted = max(1, CHUNK_WORK // max(1, parameters))
     return max(CHUNK_MIN, min(CHUNK_MAX, 1 << (wanted.bit_length() - 1)))
+
+
+def threads(parameters: int, cores: int) -> int:
+    """Threads that pay: one for each core, one alone for a tiny model."""
+    return 1 if parameters < SMALL_PARAMETERS else cores
 
 
 def llamacpp(

@@ -8,6 +8,7 @@ from detect.placement import attempts, engines, pin
 from detect.placement.budget import Room
 from detect.placement.case import Case, Found, refusal
 from detect.placement.memory import Load
+from detect.placement.readback import key
 from detect.placement.result import PlannedWorker, Refused, Sum
 from detect.placement.slots import Wish, changes, contexts, least_wish, shrunk
 from detect.placement.words import plural, total
@@ -212,7 +213,9 @@ def _load(case: Case, wish: Wish) -> Load:
 
 
 def _sums_whole(case: Case, load: Load, room: Room) -> tuple[Sum, ...]:
+    known = case.limits.measured.get(key(case.model, load, _name(room)))
     here = attempts.on_device(case.model, load, room)
+    here = msgspec.structs.replace(here, measured_bytes=known)
     if room.device is not None and room.device.unified:
         return (here,)
     return here, attempts.beside(case.model, load, case.main)

@@ -27,7 +27,9 @@ class Limits(msgspec.Struct, frozen=True):
     promised: dict[
         str, int
     ] = {}  # bytes that workers not yet loaded will take, by device or "host"
-    measured: dict[str, int] = {}  # real totals of earlier loads, by placement.readback.key
+    measured: dict[
+        str, int
+    ] = {}  # real totals of earlier loads on one place, by placement.readback.key
 
 
 class Sum(msgspec.Struct, frozen=True):
@@ -40,11 +42,12 @@ class Sum(msgspec.Struct, frozen=True):
     compute_bytes: int = 0
     process_bytes: int = 0  # the process itself, and the driver's context
     budget_bytes: int = 0
+    measured_bytes: int | None = None  # of an earlier load like this one; it is believed
 
     @property
     def total_bytes(self) -> int:
         """Everything together."""
-        return (
+        return self.measured_bytes or (
             self.weight_bytes
             + self.cache_bytes
             + self.state_bytes
@@ -99,3 +102,4 @@ class Plan(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     error: str = ""
     hint: str = ""
+    fault: Literal["", "usage", "engine", "unknown", "room"] = ""  # what kind of error it is

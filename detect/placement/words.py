@@ -30,5 +30,7 @@ def total(row: Sum) -> str:
         ("process", row.process_bytes),
     )
     said = " + ".join(f"{name} {size(count)}" for name, count in parts if count)
+    if row.measured_bytes:
+        said = f"measured before ({said} predicted)"
     relation = "of" if row.fits else "over"
     return f"{said} = {size(row.total_bytes)} {relation} {size(row.budget_bytes)} on {row.place}"

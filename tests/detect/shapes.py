@@ -234,19 +234,19 @@ def write(folder: Path, d: Dims) -> Path:
         for dim in dims[1:]:
             count *= dim
         if kind in {F32, F16}:
-            writer.add_tensor_info(name, dims[::-1], _dtype(kind), count)
+            writer.add_tensor_info(name, dims[::-1], dtype(kind), count)
         else:
             shape = (*dims[:0:-1], dims[0] // block * size)
-            writer.add_tensor_info(name, shape, _dtype(None), count, raw_dtype=kind)
+            writer.add_tensor_info(name, shape, dtype(None), count, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     writer.close()
-    _extend(path)
+    extend(path)
     return path
 
 
-def _dtype(kind: Any) -> Any:
+def dtype(kind: Any) -> Any:
     import numpy as np
 
     return {F32: np.dtype("float32"), F16: np.dtype("float16")}.get(kind, np.dtype("uint8"))
@@ -263,7 +263,7 @@ def _add(writer: Any, key: str, value: Any) -> None:
         writer.add_uint32(key, value)
 
 
-def _extend(path: Path) -> None:
+def extend(path: Path) -> None:
     """Make the file as long as its table says, without writing a byte of weights."""
     from detect.gguf import Malformed, read_one
 
