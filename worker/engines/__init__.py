@@ -19,7 +19,9 @@ def load(engine: str, model: str, slots: int, options: EngineOptions | None = No
     (grammar: worker/engines/scripted.py).
     """
     if not 1 <= slots <= SLOTS_MAX:
-        raise LoadError(f"{slots} slots asked for", f"a worker has 1 to {SLOTS_MAX} slots")
+        raise LoadError(
+            f"{slots} slots asked for", f"a worker has 1 to {SLOTS_MAX} slots", "--slots 8"
+        )
     options = options or EngineOptions()
     match _choose(model) if engine == "auto" else engine:
         case "llamacpp":

@@ -33,6 +33,14 @@ class Size(msgspec.Struct, frozen=True):
     threads: int
     gpu: bool
 
+    def streams(self, recurrent: bool) -> int:
+        """One for each slot and the desk.
+
+        A running state cannot lend itself to a padding row and be cut back afterwards: with such
+        models the padding row has a stream of its own.
+        """
+        return self.slots + (2 if recurrent else 1)
+
 
 class _Batch:
     """A llama_batch whose arrays live as long as this object."""
@@ -66,8 +74,7 @@ class Context:
     def __init__(self, model: Model, size: Size) -> None:
         self._lib = lib = native()
         self._vocabulary_tokens = model.vocabulary_tokens
-        # A recurrent desk cannot lend itself to a padding row and be cut back afterwards.
-        streams = size.slots + (2 if model.recurrent else 1)
+        streams = size.streams(model.recurrent)
         self.desk = streams - 1
         self.desk_length = 0
         rows_max = max(size.chunk, streams)

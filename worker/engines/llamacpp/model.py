@@ -59,6 +59,14 @@ class Model:
             or self._lib.llama_model_is_hybrid(self.handle)
         )
 
+    @property
+    def cache_bytes_per_token(self) -> int:
+        """What one token takes in the cache at 16 bits; too much for models that keep a window."""
+        lib, handle = self._lib, self.handle
+        heads, heads_kv = lib.llama_model_n_head(handle), lib.llama_model_n_head_kv(handle)
+        width = lib.llama_model_n_embd(handle) // max(1, heads) * heads_kv
+        return int(lib.llama_model_n_layer(handle) * width * 2 * 2)
+
     def metadata(self, key: str) -> str:
         """A value of the file's header as text, "" when there is none."""
         size = self._lib.llama_model_meta_val_str(self.handle, key.encode(), None, 0)

@@ -2,6 +2,8 @@
 
 import platform
 
+from detect.host import LiveHost
+from detect.memory import read_memory
 from worker.engines.llamacpp.context import Context, DecodeFailed, Size
 from worker.engines.llamacpp.library import native
 from worker.engines.llamacpp.model import Model
@@ -54,6 +56,7 @@ class Opened:
         self.model = Model(path, layers, repacked)
         try:
             self.size = _size(self.model, slots, options, gpu)
+            _check_memory(self.model, self.size)
             self.context = Context(self.model, self.size)
         except LoadError:
             self.model.close()
@@ -85,6 +88,24 @@ def _size(model: Model, slots: int, options: EngineOptions, gpu: bool) -> Size:
         if value < least:
             raise LoadError(f"{name} is {value}", f"the least is {least}", f"give {name} {least}")
     return size
+
+
+def _check_memory(model: Model, size: Size) -> None:
+    """Refuse a cache that main memory cannot hold, before the system kills some process for it.
+
+    llama.cpp asks for the memory and gets it, since the system promises more than there is.
+    """
+    if size.gpu or model.recurrent:
+        return
+    wanted = size.streams(recurrent=False) * size.context_tokens * model.cache_bytes_per_token
+    memory, _ = read_memory(LiveHost())
+    room = memory.headroom_bytes
+    if room is not None and wanted > room:
+        raise LoadError(
+            f"no room for {size.slots} slots of {size.context_tokens} tokens",
+            f"their cache takes {wanted / 2**30:.1f} GiB, and {room / 2**30:.1f} GiB are free",
+            "give fewer --slots or a smaller --context",
+        )
 
 
 def _chunk(parameters: int, gpu: bool) -> int:

@@ -6,7 +6,9 @@ from worker.engines.llamacpp.context import Context
 from worker.engines.llamacpp.model import Model
 
 GROUP_ROWS = 7  # K and IQ4_NL types change kernels at eight rows on a CPU
-TOKENS_TRIED = 2  # one at an empty stream, one that attends to it
+# Kernels that differ agree on some tokens by luck: on one in three for IQ4_NL with one row and two.
+LONE_TOKENS = 8
+GROUP_TOKENS = 4
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -27,26 +29,29 @@ class Rows(msgspec.Struct, frozen=True):
 def measure(model: Model, context: Context, slots: int) -> Rows:
     """Decode one sequence in batches of 1, 2, 7 and all rows, and compare every logit's bits.
 
-    Leaves the streams empty. Costs 2 x (1 + 2 + 7 + slots) rows: a few tokens' time.
+    Leaves the streams empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
+    which the weights are also read from disk.
     """
-    lone = _logits(model, context, 1)
-    padded = _logits(model, context, 1, pad=True)
-    together = _logits(model, context, slots) if slots > 1 else padded  # two rows stand for more
-    if slots > GROUP_ROWS and together != padded:
-        group = _logits(model, context, GROUP_ROWS)
-        if group == padded:
-            return Rows(pad_single=lone != padded, group_rows=GROUP_ROWS, same=True)
-    return Rows(pad_single=lone != padded, group_rows=slots, same=together == padded)
+    lone = _logits(model, context, 1, LONE_TOKENS)
+    padded = _logits(model, context, 1, LONE_TOKENS, pad=True)
+    pad_single, expected = lone != padded, padded[: 2 * GROUP_TOKENS]
+    if slots == 1 or _logits(model, context, slots, GROUP_TOKENS) == expected:
+        return Rows(pad_single, group_rows=slots, same=True)
+    if slots > GROUP_ROWS and _logits(model, context, GROUP_ROWS, GROUP_TOKENS) == expected:
+        return Rows(pad_single, group_rows=GROUP_ROWS, same=True)
+    return Rows(pad_single=False, group_rows=slots, same=False)
 
 
-def _logits(model: Model, context: Context, rows: int, pad: bool = False) -> list[bytes]:
+def _logits(
+    model: Model, context: Context, rows: int, count: int, pad: bool = False
+) -> list[bytes]:
     """Logits of the first and last of so many rows, which hold the same tokens, as bytes.
 
     Both are watched, since a blocked kernel treats whole blocks and leftover rows differently.
     """
     vocabulary = model.vocabulary_tokens
     seen = []
-    for position in range(TOKENS_TRIED):
+    for position in range(count):
         tokens = [(11 + 13 * row + position) % vocabulary for row in range(rows)]
         tokens[0] = tokens[-1] = (7 + position) % vocabulary
         context.decode(tokens, [position] * rows, pad=pad)

@@ -1,0 +1,96 @@
+"""Real engines over abacus and over tiny models with random weights, written once a session."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.random_model import SHAPES, write
+from worker.engine import Completion, Engine, Request
+from worker.engines import EngineOptions, load
+
+Models = Callable[..., str]
+Loader = Callable[..., Engine]
+
+
+@pytest.fixture(scope="session")
+def model_files(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """The path of a tiny random model of one type, written at the first call."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def made(kind: str = "Q8_0", chat: bool = True) -> str:
+        path = folder / f"tiny-{kind}-{'chat' if chat else 'base'}.gguf"
+        if not path.exists():
+            write(path, SHAPES["tiny"], kind, seed=5, chat=chat)
+        return str(path)
+
+    return made
+
+
+@pytest.fixture
+def opened() -> Iterator[Loader]:
+    """Load an engine that is closed at the test's end. One thread: the models are tiny."""
+    engines: list[Engine] = []
+
+    def loaded(model: str = "abacus", slots: int = 8, **options: int) -> Engine:
+        engine = load("auto", model, slots, EngineOptions(**{"threads": 1, **options}))
+        engines.append(engine)
+        return engine
+
+    yield loaded
+    for engine in engines:
+        engine.close()
+
+
+class Run:
+    """Drives an engine over many requests, more than it has slots, and keeps the counts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.prefilled = 0
+        self.tokens = 0
+        self.steps = 0
+
+    def all(self, requests: list[Request]) -> list[Completion]:
+        """Their completions in order; each is admitted as soon as a slot is free."""
+        todo = list(enumerate(requests))
+        held: dict[int, int] = {}
+        done: dict[int, Completion] = {}
+        while todo or held:
+            while todo and len(held) < self.engine.facts.slots:
+                at, request = todo.pop(0)
+                held[self.engine.admit(request)] = at
+            for completion in self.step():
+                done[held.pop(completion.slot)] = completion
+        return [done[at] for at in range(len(requests))]
+
+    def step(self) -> tuple[Completion, ...]:
+        """One step, counted."""
+        step = self.engine.step()
+        self.prefilled += step.prefilled
+        self.tokens += step.tokens
+        self.steps += 1
+        assert self.steps < 20_000, "a run of a test ends"
+        return step.finished
+
+
+@pytest.fixture
+def run() -> Callable[[Engine], Run]:
+    return Run
+
+
+@pytest.fixture
+def question() -> str:
+    return "Tom has 12 apples. He buys 3 boxes of 6 apples and gives away 7. How many does he have?"
+
+
+@pytest.fixture
+def spoiled(tmp_path: Path) -> Callable[[bytes], str]:
+    """A model file with these bytes."""
+
+    def written(content: bytes) -> str:
+        path = tmp_path / "spoiled.gguf"
+        path.write_bytes(content)
+        return str(path)
+
+    return written
