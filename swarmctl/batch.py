@@ -11,7 +11,7 @@ from protocol.errors import Code
 from protocol.ids import JobId
 from swarmctl.client import Client
 from swarmctl.follow import Follow
-from swarmctl.out import Progress
+from swarmctl.out import Progress, talk
 from swarmctl.questions import Question
 from swarmctl.results import Sink
 from swarmctl.uuid7 import job_id
@@ -142,4 +142,8 @@ def run(client: Client, template: m.Submit, questions: Sequence[Question], sink:
             batch.run(progress)
         except KeyboardInterrupt:
             client.cancel(*batch.jobs)
+            progress.clear()
+            talk(
+                f"{batch.told} of {len(questions)} questions were answered; the rest was cancelled"
+            )
             raise

@@ -119,8 +119,12 @@ def _report(client: Client | None) -> m.NodeReport | None:
 
 def _is_ready(report: m.NodeReport, workers: int) -> bool:
     """Whether one worker is alive, or none was asked for. Raises Failure when all have failed."""
-    if any(worker.state == "alive" for worker in report.workers) or workers == 0:
-        return True
+    refuse_hopeless(report)
+    return workers == 0 or any(worker.state == "alive" for worker in report.workers)
+
+
+def refuse_hopeless(report: m.NodeReport) -> None:
+    """Raises Failure when there are workers and every one of them has failed."""
     if report.workers and all(worker.state == "failed" for worker in report.workers):
         reasons = dict.fromkeys(w.reason for w in report.workers if w.reason)
         raise Failure(
@@ -129,7 +133,6 @@ def _is_ready(report: m.NodeReport, workers: int) -> bool:
             "swarmctl up --model abacus, the built-in model",
             Exit.NO_ROOM,
         )
-    return False
 
 
 def ended(code: int, words: str) -> Failure:

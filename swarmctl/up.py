@@ -134,7 +134,11 @@ def _attached(home: "Home", flags: "Mapping[str, object]") -> int:
 
 
 def _watch(home: "Home", process: "subprocess.Popen[bytes]") -> None:
-    """Tell of each worker that comes, fails or goes, until the broker ends."""
+    """Tell of each worker that comes, fails or goes, until the broker ends.
+
+    Raises Failure when every worker has failed and none was ever ready: a node that never worked
+    ends with the reason, one that did is kept for `scale`.
+    """
     import contextlib
     import subprocess
 
@@ -143,6 +147,7 @@ def _watch(home: "Home", process: "subprocess.Popen[bytes]") -> None:
     from swarmctl.out import talk
 
     states: dict[str, str] = {}
+    served = False
     with contextlib.ExitStack() as stack:
         client: Client | None = None
         while process.poll() is None:
@@ -152,6 +157,9 @@ def _watch(home: "Home", process: "subprocess.Popen[bytes]") -> None:
                 states, lines = render.changes(states, report)
                 for line in lines:
                     talk(line)
+                served = served or "alive" in states.values()
+                if not served:
+                    node.refuse_hopeless(report)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(WATCH_S if "alive" in states.values() else node.POLL_S)
 

@@ -63,8 +63,9 @@ def test_a_client_whose_broker_dies_says_how_to_ask_again(make_shell):
     assert f"swarmctl jobs wait {job}" in said
 
 
-def test_workers_that_cannot_start_end_the_node_with_the_reason(shell):
-    code, _, err = shell.run("up", "--detach", "--model", "scripted:fail=load")
+@pytest.mark.parametrize("how", ["--detach", "--yes"])
+def test_workers_that_cannot_start_end_the_node_with_the_reason(shell, how):
+    code, _, err = shell.run("up", how, "--model", "scripted:fail=load")
     assert code == 5
     assert "because: the scripted engine does not load" in err
     assert not shell.is_up
@@ -145,6 +146,21 @@ def test_a_private_node_does_not_outlive_a_kill_of_its_command(make_shell):
     process.wait(10)
     eventually(lambda: not is_running(broker))
     eventually(lambda: list(shell.path.iterdir()) == [])
+
+
+def test_an_interrupt_of_a_file_keeps_what_was_answered(make_shell):
+    shell = make_shell(SWARM_MODEL="scripted:answers=42;tokens=2;step_s=0.1")
+    questions, out = shell.path / "q.jsonl", shell.path / "out.jsonl"
+    questions.write_text('{"prompt": "x"}\n' * 200)
+    args = ["--file", str(questions), "--out", str(out), "-n", "1"]
+    with shell.start("submit", *args, stderr=subprocess.PIPE) as process:
+        eventually(lambda: out.exists() and out.stat().st_size)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read().decode()
+    assert process.returncode == 130
+    answered = len(out.read_text().splitlines())
+    assert 0 < answered < 200
+    assert f"{answered} of 200 questions were answered" in said
 
 
 def test_an_interrupt_while_a_private_node_works_ends_both(make_shell):
