@@ -29,9 +29,9 @@ def load(engine: str, model: str, slots: int, options: EngineOptions | None = No
 
             return llamacpp.load(str(ABACUS) if model == "abacus" else model, slots, options)
         case "scripted":
-            from worker.engines import scripted
+            from worker.engines import misbehave, scripted
 
-            return scripted.load(model, slots)
+            return scripted.load(model, slots, misbehave.misbehave)
         case "mlx" | "openai" as later:
             raise LoadError(
                 f"engine {later} is not available", "not part of this version", _AVAILABLE

@@ -12,7 +12,7 @@ class EngineOptions(msgspec.Struct, frozen=True):
         None  # of one sequence; None: what the model was trained on, ≤ 4096
     )
     gpu_layers: int | None = (
-        None  # None or -1: all of them where a GPU backend is built in; 0: none
+        None  # None or -1: all of them, where llama.cpp was built for the GPU; 0: none
     )
     threads: int | None = None  # None: the physical cores this process may use
     batch_tokens: int | None = None  # prompt tokens computed in one step; None: about 0.3 s of work

@@ -13,11 +13,12 @@ It is no model and says so in its facts. Its reference is a line of settings:
 `scripted:answers=42*6,41*2;tokens=20` says 42 to three prompts and seeds out of four.
 fail: load raises LoadError; exit ends the process, as a crash would; hang never returns from a
 step; error ends every request with finish "error".
+
+This file is pure, so the simulator can step thousands of these; sleeping, hanging and dying are
+done by the function it is given (worker/engines/misbehave.py).
 """
 
 import hashlib
-import os
-import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -29,7 +30,6 @@ from worker.engines.options import LoadError
 PREFIX = "scripted:"
 CONTEXT_TOKENS = 1_000_000  # characters of a prompt; far above what a message may hold
 TOKENS_MAX = 1_000_000
-CRASHED = 70  # EX_SOFTWARE of sysexits(3)
 _EMPTY = Step()
 
 
@@ -55,6 +55,14 @@ class Script(msgspec.Struct, frozen=True):
         raise AssertionError("a remainder is below the total")
 
 
+Act = Callable[[Script, bool], None]
+"""Does what a script asks for beside answering: told the script, and whether it fails now."""
+
+
+def nothing(script: Script, fails: bool) -> None:
+    """Neither sleep nor fail, as in a simulation."""
+
+
 class _Live:
     __slots__ = ("prompt_tokens", "text", "tokens", "wanted")
 
@@ -68,8 +76,9 @@ class _Live:
 class Scripted:
     """An engine without a model: each slot counts steps, then gives its answer."""
 
-    def __init__(self, reference: str, script: Script, slots: int) -> None:
+    def __init__(self, reference: str, script: Script, slots: int, act: Act = nothing) -> None:
         self._script = script
+        self._act = act
         self._free = list(range(slots - 1, -1, -1))
         self._live: dict[int, _Live] = {}
         self._steps = 0
@@ -106,7 +115,7 @@ class Scripted:
         """Count one token for every live slot."""
         if not self._live:
             return _EMPTY
-        if not self._plain and self._act():
+        if not self._plain and self._acted():
             return Step(finished=tuple(self._end(slot, "error") for slot in list(self._live)))
         done = []
         for slot, live in self._live.items():
@@ -136,27 +145,20 @@ class Scripted:
             error="the script says so" if finish == "error" else "",
         )
 
-    def _act(self) -> bool:
-        """Sleep, and fail when it is time; True when every request ends in error now."""
-        script = self._script
-        if script.step_s:
-            time.sleep(script.step_s)
+    def _acted(self) -> bool:
+        """Misbehave as the script says; True when every request ends in error now."""
         self._steps += 1
-        if self._steps <= script.after:
-            return False
-        if script.fail == "exit":
-            os._exit(CRASHED)
-        while script.fail == "hang":
-            time.sleep(3600)
-        return script.fail == "error"
+        fails = self._steps > self._script.after
+        self._act(self._script, fails)
+        return fails and self._script.fail == "error"
 
 
-def load(reference: str, slots: int) -> Scripted:
+def load(reference: str, slots: int, act: Act = nothing) -> Scripted:
     """The engine for a reference as in the module's docstring; raises LoadError."""
     script = parse(reference)
     if script.fail == "load":
         raise LoadError("the scripted engine does not load", "its script says so")
-    return Scripted(reference, script, slots)
+    return Scripted(reference, script, slots, act)
 
 
 def parse(reference: str) -> Script:

@@ -8,7 +8,8 @@ import pytest
 
 from worker.engine import Refused, Request
 from worker.engines import LoadError, load
-from worker.engines.scripted import CONTEXT_TOKENS, CRASHED
+from worker.engines.misbehave import CRASHED
+from worker.engines.scripted import CONTEXT_TOKENS
 
 
 def test_echo_returns_the_prompt_in_one_step() -> None:

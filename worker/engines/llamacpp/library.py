@@ -19,7 +19,7 @@ _kept: list[Any] = []  # the callback: the library holds only its address
 
 @cache
 def native() -> ModuleType:
-    """The bindings, with the log caught and the backends started; raises LoadError."""
+    """The bindings, with the log caught; raises LoadError."""
     try:
         import llama_cpp
     except ImportError as error:
