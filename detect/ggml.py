@@ -84,6 +84,7 @@ def join(vendors: Sequence[Device], engine: Engine | None) -> tuple[Device, ...]
         elif taken[at] == device.library:  # one card emulated as several by the library
             twin = msgspec.structs.replace(joined[at], id=f"{joined[at].id}#{device.name}")
             joined.append(_reached(twin, device))
+            taken[len(joined) - 1] = device.library
     return _slices_too(joined)
 
 

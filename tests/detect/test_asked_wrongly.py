@@ -1,0 +1,133 @@
+"""Settings that cannot be: the message names the mistake and the way out."""
+
+from typing import Any
+
+import pytest
+
+from detect.facts import Machine
+from detect.host import RecordedHost
+from detect.machine import detect
+from detect.placement import Limits, Plan, plan
+from tests.detect import machine_files
+from tests.detect.models import MODELS
+
+
+def machine(name: str) -> Machine:
+    return detect(RecordedHost(machine_files.record(name)))
+
+
+def asked(name: str, model: str = "4b", **limits: Any) -> Plan:
+    return plan(machine(name), MODELS[model], Limits(**limits))
+
+
+def test_two_layers_of_thirty_seven_asks_whether_gpus_were_meant() -> None:
+    got = asked("nvidia_two_3090", gpu_layers=2)
+    assert got.workers[0].gpu_layers == 2
+    assert any("Did you mean 2 GPUs?" in warning for warning in got.warnings)
+    assert any("37 offloadable layers" in warning for warning in got.warnings)
+
+
+def test_more_layers_than_there_are_means_all() -> None:
+    got = asked("nvidia_rtx4090", gpu_layers=99)
+    assert got.workers[0].gpu_layers == -1
+    assert any("has 37 offloadable layers" in warning for warning in got.warnings)
+
+
+def test_layers_asked_of_a_cpu_build_give_the_install_line() -> None:
+    got = asked("nvidia_cpu_build", gpu_layers="all")
+    assert "this build of llama.cpp cannot use NVIDIA GeForce RTX 4070" in got.error
+    assert "-DGGML_CUDA=on" in got.hint
+
+
+def test_layers_asked_of_an_intel_mac_say_that_macos_has_no_cuda() -> None:
+    assert "macOS has Metal, not CUDA" in asked("apple_intel_mac", gpu_layers=20).error
+
+
+def test_layers_asked_where_there_is_no_gpu() -> None:
+    assert "no GPU that can be used" in asked("raspberry_pi5", gpu_layers=20).error
+
+
+def test_a_split_of_the_wrong_length_lists_the_devices() -> None:
+    got = asked("nvidia_two_3090", tensor_split=(1.0, 1.0, 1.0))
+    assert "3 shares for 2 devices: CUDA0 NVIDIA GeForce RTX 3090, CUDA1" in got.error
+
+
+@pytest.mark.parametrize("shares", [(0.0, 0.0), (-1.0, 2.0)])
+def test_shares_are_positive(shares: tuple[float, ...]) -> None:
+    assert "shares are 0 or more" in asked("nvidia_two_3090", tensor_split=shares).error
+
+
+def test_a_main_gpu_that_does_not_exist() -> None:
+    assert "--main-gpu 5 with 2 devices" in asked("nvidia_two_3090", main_gpu=5).error
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"workers": 0}, {"slots": -1}, {"context_tokens": 0}, {"gpu_layers": -7}],
+)
+def test_numbers_below_sense_are_refused_with_a_hint(limits: dict[str, Any]) -> None:
+    got = asked("nvidia_rtx4090", **limits)
+    assert got.fault == "usage"
+    assert got.hint
+
+
+def test_a_context_beyond_training_is_refused() -> None:
+    assert "trained for 32768" in asked("nvidia_rtx4090", context_tokens=40_000).error
+
+
+def test_the_wrong_engine_for_the_form_is_named() -> None:
+    assert "GGUF form" in asked("nvidia_rtx4090", engine="mlx").error
+
+
+def test_layers_that_do_not_fit_are_refused_with_the_sum() -> None:
+    got = asked("nvidia_gtx1650", "8b", gpu_layers=30)
+    assert got.fault == "room"
+    assert got.refused[-1].need_bytes > got.refused[-1].have_bytes
+
+
+def test_a_given_number_of_layers_is_taken_when_it_fits() -> None:
+    got = asked("nvidia_rtx4090", gpu_layers=20)
+    assert got.workers[0].gpu_layers == 20
+
+
+def test_no_layers_means_the_cpu_though_a_gpu_is_there() -> None:
+    assert asked("nvidia_rtx4090", gpu_layers=0).workers[0].devices == ()
+
+
+def test_one_worker_is_put_on_the_fullest_device_that_holds_it() -> None:
+    got = asked("nvidia_unequal", "0.6b", workers=1)
+    assert [w.devices for w in got.workers] == [("GPU-00000002-1111-2222-3333-444444444444",)]
+
+
+def test_more_workers_than_devices_hold_the_weights_several_times() -> None:
+    got = asked("nvidia_two_3090", "0.6b", workers=4)
+    assert len(got.workers) == 4
+    assert any("held 4 times" in reason for reason in got.reasons)
+
+
+def test_without_seed_variation_each_worker_has_one_slot() -> None:
+    got = asked("nvidia_two_3090", seed_variation=False, slots=8)
+    assert {worker.slots for worker in got.workers} == {1}
+    assert any("--no-seed-variation" in warning for warning in got.warnings)
+
+
+def test_an_integrated_gpu_is_used_when_asked_for() -> None:
+    got = asked("amd_apu_780m", integrated=True)
+    assert got.workers[0].gpu_layers == -1
+
+
+def test_promised_memory_is_not_promised_twice() -> None:
+    free = asked("nvidia_rtx4090", "8b")
+    taken = {free.workers[0].devices[0]: 15 << 30}
+    assert asked("nvidia_rtx4090", "8b", promised=taken).workers[0].gpu_layers != -1 or (
+        asked("nvidia_rtx4090", "8b", promised=taken).workers[0].context_tokens
+        < free.workers[0].context_tokens
+    )
+
+
+def test_a_quantised_cache_is_used_where_the_engine_can() -> None:
+    limits = {"context_tokens": 4096, "slots": 8}
+    plain = asked("nvidia_3060_tight", "14b", **limits)
+    packed = asked("nvidia_3060_tight", "14b", quantised_cache=True, **limits)
+    assert plain.workers == () or plain.workers[0].gpu_layers > 0
+    assert {worker.kv_type for worker in packed.workers} <= {"f16", "q8_0"}
