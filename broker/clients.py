@@ -10,10 +10,13 @@ from protocol import messages as m
 from protocol.errors import Code, Problem
 from protocol.ids import JobId
 from protocol.limits import SEED_MAX
-from protocol.records import JobAccepted
+from protocol.records import JobAccepted, VerdictHeard
 
 LISTENERS_MAX = 64
 """Clients that wait for one job; another one is told to ask again later."""
+
+JOURNAL_RETRY_S = 5.0
+"""When to try again while the disk is full: somebody has to make room first."""
 
 RETRY_S_MAX = 60.0
 """The longest "retry after": by then the picture is another one."""
@@ -75,6 +78,8 @@ def _listen(state: State, route: Route, job: Job, watch: bool) -> None:
 def _no_room(state: State, said: m.Submit, now: float) -> Problem | None:
     if state.draining:
         return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
+    if state.refusal:
+        return state.refusal
     reason = state.jobs.full(len(said.prompt) + len(said.system))
     if not reason:
         return None
@@ -117,6 +122,13 @@ def cancel(state: State, route: Route, said: m.Cancel, now: float) -> None:
             state.out.append(Send(route, job.verdict))
 
 
+def ack(state: State, route: Route, said: m.Ack, now: float) -> None:
+    """Somebody has these verdicts for good."""
+    if state.kept is not None:
+        heard = [job for job in said.jobs if state.kept.hear(job)]
+        state.out += [Write(VerdictHeard(job)) for job in heard]
+
+
 def show(state: State, route: Route, said: m.Show, now: float) -> None:
     """Tell a job's life."""
     if job := _known(state, route, said.job):
@@ -134,6 +146,32 @@ def _known(state: State, route: Route, job_id: JobId) -> Job | None:
         )
         state.out.append(Send(route, m.Rejected(problem, job_id)))
     return job
+
+
+def unreadable(state: State, route: Route, job: JobId) -> None:
+    """A result is in the journal, but its records cannot be read."""
+    problem = Problem(
+        Code.NOT_FOUND,
+        f"the result of {job[:60]!r} cannot be read",
+        "its records in the journal are damaged",
+        "ask the question again; check the disk",
+    )
+    state.out.append(Send(route, m.Rejected(problem, job)))
+
+
+def journal_full(state: State, unwritten: tuple[JobId, ...], now: float) -> None:
+    """Take no new jobs until there is room; those that could not be written never were."""
+    state.refusal = Problem(
+        Code.JOURNAL_FULL,
+        "the journal is full",
+        f"no room on the disk of {state.node.home}, and a job that is not written could be lost",
+        "free some space; it heals by itself",
+        retry_after_s=JOURNAL_RETRY_S,
+    )
+    for job in [state.jobs.open[job] for job in unwritten if job in state.jobs.open]:
+        conduct.abandon(state, job)
+        state.counters.rejected += 1
+        state.out += [Send(route, m.Rejected(state.refusal, job.id)) for route in job.listeners]
 
 
 def status(state: State, route: Route, said: m.Status, now: float) -> None:
@@ -193,7 +231,10 @@ def drain(state: State, at_once: bool, now: float) -> None:
 
 
 def end_all(state: State, reason: str, now: float) -> None:
-    """Give every open job the verdict that it was cancelled."""
+    """Give every open job the verdict that it was cancelled, unless the next broker takes it up."""
+    if state.kept is not None:
+        conduct.quit_now(state)
+        return
     for job in list(state.jobs.open.values()):
         conduct.finish(state, job, "cancelled", reason, now)
 

@@ -8,7 +8,7 @@ from broker.state import State
 from broker.voting import Judgement, Outcome
 from protocol import messages as m
 from protocol.ids import Seat, WorkerId
-from protocol.records import BallotIssued, SeatGivenUp, VerdictGiven
+from protocol.records import BallotIssued, JobsForgotten, SeatGivenUp, VerdictGiven
 
 DEATHS_MAX = 3
 """A job that saw so many voters die while they worked on it is not given to a fourth."""
@@ -95,20 +95,41 @@ def finish(
     judged: Judgement | None = None,
 ) -> None:
     """End a job: recall what is still out, write the verdict down, and tell who asked."""
+    recalls = _take_from_voters(state, job)
+    verdict = job.end(outcome, stopped, judged or job.tally.judge(), now)
+    state.jobs.finish(job)
+    state.out.append(Write(VerdictGiven(verdict)))
+    if state.kept is not None:
+        state.kept.add(job.id, job.bytes, now)
+        if state.kept.full:
+            forget(state, now)
+    _recall(state, job, recalls)
+    for route in job.listeners:
+        state.out.append(Send(route, verdict))
+    quit_if_done(state)
+
+
+def abandon(state: State, job: Job) -> None:
+    """Drop a job that was never accepted, as if it had not come."""
+    _recall(state, job, _take_from_voters(state, job))
+    state.jobs.abandon(job)
+    quit_if_done(state)
+
+
+def _take_from_voters(state: State, job: Job) -> dict[WorkerId, list[Seat]]:
+    """Free what the voters hold of this job; which seats each is to be told of."""
     recalls: dict[WorkerId, list[Seat]] = {}
     for seat in job.seats:
         if seat.state == "open" and seat.voter is not None:
             recalls.setdefault(seat.voter, []).append(seat.number)
             del state.roster.by_id[seat.voter].open[job.id, seat.number]
-    verdict = job.end(outcome, stopped, judged or job.tally.judge(), now)
-    state.jobs.finish(job)
-    state.out.append(Write(VerdictGiven(verdict)))
+    return recalls
+
+
+def _recall(state: State, job: Job, recalls: dict[WorkerId, list[Seat]]) -> None:
     for voter, seats in recalls.items():
         route = state.roster.by_id[voter].route
         state.out.append(Send(route, m.Recall(job.id, tuple(seats))))
-    for route in job.listeners:
-        state.out.append(Send(route, verdict))
-    quit_if_done(state)
 
 
 def release(state: State, voter: Voter, reason: str, now: float, died: bool) -> None:
@@ -146,6 +167,15 @@ def give_up(
     state.out.append(Write(SeatGivenUp(job.id, seat.number, to, reason)))
 
 
+def forget(state: State, now: float) -> None:
+    """Let go of results that were kept for long enough."""
+    assert state.kept is not None
+    if gone := state.kept.forget(now):
+        state.out.append(Write(JobsForgotten(gone)))
+        for job in gone:
+            state.jobs.drop(job)
+
+
 def give_up_hopeless(state: State, now: float) -> None:
     """End the jobs that nobody will answer, instead of letting them expire.
 
@@ -160,6 +190,12 @@ def give_up_hopeless(state: State, now: float) -> None:
 
 def quit_if_done(state: State) -> None:
     """A draining node ends with its last job."""
-    if state.draining and not state.jobs.open and not state.quit:
+    if state.draining and not state.jobs.open:
+        quit_now(state)
+
+
+def quit_now(state: State) -> None:
+    """Nothing is left to do here."""
+    if not state.quit:
         state.quit = True
         state.out.append(Quit())

@@ -11,11 +11,17 @@ from typing import Any, assert_never
 
 from broker import clients, conduct, restore, voters
 from broker.events import (
+    AboutJob,
     Action,
     ChildExited,
     ChildStarted,
     Event,
+    Fetch,
+    Fetched,
+    JournalFull,
+    JournalWell,
     Nonsense,
+    Noted,
     Received,
     Route,
     Send,
@@ -24,6 +30,7 @@ from broker.events import (
     Tick,
     Unreachable,
 )
+from broker.kept import Retention
 from broker.roster import Voter
 from broker.state import NodeIdentity, State
 from protocol import messages as m
@@ -41,6 +48,7 @@ _FROM_CLIENT: dict[type, Callable[[State, Route, Any, float], None]] = {
     m.Status: clients.status,
     m.Jobs: clients.jobs,
     m.Show: clients.show,
+    m.Ack: clients.ack,
     m.Scale: clients.scale,
     m.Down: clients.down,
 }
@@ -56,8 +64,15 @@ _FROM_VOTER: dict[type, Callable[[State, Voter, Any, float], None]] = {
 class Broker:
     """One node's broker. `now` is in monotonic seconds throughout."""
 
-    def __init__(self, node: NodeIdentity, rng: random.Random, now: float) -> None:
-        self.state = State(node, rng, now)
+    def __init__(
+        self,
+        node: NodeIdentity,
+        rng: random.Random,
+        now: float,
+        retention: Retention | None = None,
+    ) -> None:
+        """`retention`: what the journal keeps; None: there is none, and nothing is kept."""
+        self.state = State(node, rng, now, retention)
         self._watch_at = now + WATCH_S
 
     def restore(
@@ -65,9 +80,14 @@ class Broker:
         records: Iterable[Record],
         now: float,
         ages_s: Mapping[JobId, float] = MappingProxyType({}),
+        finished: Iterable[restore.Finished] = (),
     ) -> list[Action]:
-        """Take up the jobs of a journal, before anything else; see `broker.restore`."""
+        """Take up the jobs of a journal, before anything else; see `broker.restore`.
+
+        `finished`: results that the journal keeps and whose records are not given here.
+        """
         restore.restore(self.state, records, now, ages_s)
+        restore.remember(self.state, finished, now)
         return self._take()
 
     def start(self, workers: int) -> list[Action]:
@@ -94,7 +114,7 @@ class Broker:
             case StopAsked():
                 clients.drain(state, event.now or state.draining, now)
             case _:
-                assert_never(event)
+                self._journal_says(event, now)
         if now >= self._watch_at or now >= state.jobs.next_deadline():
             self._in_time(now)
         if state.jobs.waiting:
@@ -120,7 +140,12 @@ class Broker:
         assert held == {(j, n, voter.id) for voter in state.roster for j, n in voter.open}, (
             "a seat that is open has exactly one holder"
         )
-        assert not state.quit or not state.jobs.open, "ended with an open job"
+        assert not state.quit or state.kept is not None or not state.jobs.open, (
+            "ended with an open job that nobody will take up"
+        )
+        if state.kept is not None:
+            state.kept.check()
+            assert all(job in state.kept for job in state.jobs.done), "a result that is not kept"
 
     # ------------------------------------------------------------ events
 
@@ -135,11 +160,40 @@ class Broker:
                     voter.heard_at = now
                 voter_said(self.state, voter, message, now)
         elif client_said := _FROM_CLIENT.get(kind):
-            client_said(self.state, route, message, now)
+            if isinstance(message, AboutJob) and self._is_away(message.job):
+                self.state.out.append(Fetch(route, message))
+            else:
+                client_said(self.state, route, message, now)
         elif isinstance(message, m.Ready):
             voters.ready(self.state, route, message, now)
         elif isinstance(message, m.Gone):
             voters.gone(self.state, route, message, now)
+
+    def _is_away(self, job: JobId) -> bool:
+        """Is this job's result kept, but not in memory?"""
+        state = self.state
+        return state.kept is not None and job in state.kept and state.jobs.get(job) is None
+
+    def _journal_says(self, event: Fetched | JournalFull | JournalWell | Noted, now: float) -> None:
+        match event:
+            case Fetched():
+                self._fetched(event, now)
+            case JournalFull():
+                clients.journal_full(self.state, event.unwritten, now)
+            case JournalWell():
+                self.state.refusal = None
+            case Noted():
+                self.state.notes += event.notes
+            case _:
+                assert_never(event)
+
+    def _fetched(self, event: Fetched, now: float) -> None:
+        """A finished job is in memory again: now answer what was said about it."""
+        restore.bring_back(self.state, event.records, now)
+        if self.state.jobs.get(event.message.job):
+            _FROM_CLIENT[type(event.message)](self.state, event.route, event.message, now)
+        else:
+            clients.unreadable(self.state, event.route, event.message.job)
 
     def _stranger(self, route: Route, message: m.ToBroker) -> None:
         """A worker that we do not know: one from before our start, or one that we forgot."""
@@ -186,6 +240,8 @@ class Broker:
             state.out += [Spawn(worker) for worker in state.fleet.due(now)]
         elif state.drain_at is not None and now >= state.drain_at:
             clients.end_all(state, "the node was stopped before it was done", now)
+        if state.kept is not None:
+            conduct.forget(state, now)
 
     def _take(self) -> list[Action]:
         out, self.state.out = self.state.out, []

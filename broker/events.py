@@ -3,11 +3,15 @@
 import msgspec
 
 from protocol import messages as m
-from protocol.ids import WorkerId
+from protocol.ids import JobId, WorkerId
 from protocol.records import Record
 
 Route = bytes
 """Where a message came from and an answer goes: ZeroMQ's own routing id, never chosen by a peer."""
+
+
+AboutJob = m.Submit | m.Wait | m.Cancel | m.Show
+"""What a client may say about one job."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -56,7 +60,43 @@ class Tick(msgspec.Struct, frozen=True):
     """The deadline came and nothing else did."""
 
 
-Event = Received | Nonsense | Unreachable | ChildStarted | ChildExited | StopAsked | Tick
+class Fetched(msgspec.Struct, frozen=True):
+    """What the journal holds of the job that this message is about; nothing: it cannot be read."""
+
+    route: Route
+    message: AboutJob
+    records: tuple[Record, ...]
+
+
+class JournalFull(msgspec.Struct, frozen=True):
+    """The journal has no room. These jobs could not be written, and nobody was told of them."""
+
+    unwritten: tuple[JobId, ...] = ()
+
+
+class JournalWell(msgspec.Struct, frozen=True):
+    """The journal has room again."""
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """The shell found something that the user should know: shown by `status` from here on."""
+
+    notes: tuple[str, ...]
+
+
+Event = (
+    Received
+    | Nonsense
+    | Unreachable
+    | ChildStarted
+    | ChildExited
+    | StopAsked
+    | Fetched
+    | JournalFull
+    | JournalWell
+    | Noted
+    | Tick
+)
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -88,4 +128,11 @@ class Quit(msgspec.Struct, frozen=True):
     """Nothing is left to do: end the node."""
 
 
-Action = Send | Write | Spawn | Kill | Quit
+class Fetch(msgspec.Struct, frozen=True):
+    """Read a finished job back from the journal, and hand it over with this message."""
+
+    route: Route
+    message: AboutJob
+
+
+Action = Send | Write | Fetch | Spawn | Kill | Quit

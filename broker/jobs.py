@@ -108,6 +108,17 @@ class Jobs:
             _, old = self.done.popitem(last=False)
             self._done_bytes -= old.bytes
 
+    def drop(self, job: JobId) -> None:
+        """Hold a finished job no longer."""
+        if old := self.done.pop(job, None):
+            self._done_bytes -= old.bytes
+
+    def abandon(self, job: Job) -> None:
+        """Forget an open job that was never accepted."""
+        del self.open[job.id]
+        self.unwait(job)
+        self._open_bytes -= job.prompt_bytes
+
     def expired(self, now: float) -> Iterator[Job]:
         """Open jobs whose deadline has passed."""
         while self._deadlines and self._deadlines[0][0] <= now:

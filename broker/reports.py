@@ -35,6 +35,7 @@ def node_report(state: State, now: float) -> m.NodeReport:
         ),
         workers=tuple(_workers(state)),
         draining=state.draining,
+        notes=state.notes + ((state.refusal.seen,) if state.refusal else ()),
     )
 
 

@@ -22,10 +22,20 @@ from protocol.records import (
     Record,
     SeatGivenUp,
     VerdictGiven,
+    VerdictHeard,
     VoteCounted,
 )
 
 REASON = "the broker was restarted"
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A result that the journal keeps, without its texts."""
+
+    job: JobId
+    text_bytes: int  # of the prompt and the votes, about
+    age_s: float  # since its verdict
+    heard: bool
 
 
 def restore(
@@ -37,18 +47,47 @@ def restore(
     A record of a job whose JobAccepted is missing is skipped.
     """
     jobs: dict[JobId, Job] = {}
+    heard: set[JobId] = set()
     for record in records:
-        _apply(jobs, record, now)
+        if isinstance(record, VerdictHeard):
+            heard.add(record.job)
+        else:
+            _apply(jobs, record, now)
     for job in jobs.values():
         job.accepted_at = now - ages_s.get(job.id, 0.0)
         if job.verdict is not None:
             state.jobs.keep(job)
+            if state.kept is not None:
+                ended_at = job.accepted_at + job.verdict.time_s
+                state.kept.add(job.id, job.bytes, min(now, ended_at), job.id in heard)
     for job in jobs.values():
         if job.verdict is None:
             state.jobs.add(job)
             if not job.pending:
                 state.jobs.unwait(job)
             conduct.judge(state, job, now)
+
+
+def remember(state: State, finished: Iterable[Finished], now: float) -> None:
+    """Know of these results without having them: they are fetched when somebody asks."""
+    for result in finished:
+        assert state.kept is not None, "results are kept only where there is a journal"
+        if result.job not in state.kept:
+            state.kept.add(result.job, result.text_bytes, now - result.age_s, result.heard)
+
+
+def bring_back(state: State, records: Iterable[Record], now: float) -> None:
+    """Hold a finished job in memory again; records that give none are as good as lost."""
+    kept = state.kept
+    assert kept is not None
+    jobs: dict[JobId, Job] = {}
+    for record in records:
+        if not isinstance(record, VerdictHeard):
+            _apply(jobs, record, now)
+    for job in jobs.values():
+        if job.verdict is not None and job.id in kept and state.jobs.get(job.id) is None:
+            job.accepted_at = kept.ended_at(job.id) - job.verdict.time_s
+            state.jobs.keep(job)
 
 
 def _apply(jobs: dict[JobId, Job], record: Record, now: float) -> None:

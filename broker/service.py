@@ -21,6 +21,7 @@ from broker.events import (
     ChildExited,
     ChildStarted,
     Event,
+    Fetch,
     Kill,
     Nonsense,
     Quit,
@@ -186,6 +187,8 @@ class Service:
             match action:
                 case Send():
                     self._outbox.put(action.route, action.message)
+                case Fetch():
+                    pass
                 case Write():
                     pass  # jobs live in memory only: see docs/ARCHITECTURE.md, "What is kept"
                 case Spawn():

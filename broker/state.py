@@ -7,7 +7,9 @@ import msgspec
 from broker.events import Action
 from broker.fleet import Fleet
 from broker.jobs import Jobs
+from broker.kept import Kept, Retention
 from broker.roster import Roster
+from protocol.errors import Problem
 from protocol.ids import NodeId
 
 DRAIN_S = 30.0
@@ -38,18 +40,23 @@ class State:
     """Everything the core holds, and the actions of the event in hand."""
 
     __slots__ = (
-        "counters", "drain_at", "fleet", "jobs", "node", "out", "quit", "rng", "roster",
-        "started_at",
+        "counters", "drain_at", "fleet", "jobs", "kept", "node", "notes", "out", "quit", "refusal",
+        "rng", "roster", "started_at",
     )  # fmt: skip
 
-    def __init__(self, node: NodeIdentity, rng: random.Random, now: float) -> None:
+    def __init__(
+        self, node: NodeIdentity, rng: random.Random, now: float, retention: Retention | None
+    ) -> None:
         self.node = node
         self.rng = rng
         self.started_at = now
         self.jobs = Jobs()
+        self.kept = Kept(retention) if retention else None  # None: nothing outlives the broker
         self.roster = Roster()
         self.fleet = Fleet()
         self.counters = Counters()
+        self.notes: tuple[str, ...] = ()  # what the user should know of this node
+        self.refusal: Problem | None = None  # set: why the journal takes no new jobs
         self.drain_at: float | None = None  # set: no new jobs, and an end at this moment
         self.quit = False
         self.out: list[Action] = []

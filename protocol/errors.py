@@ -21,6 +21,7 @@ class Code(StrEnum):
     INVALID = "invalid"  # the request cannot be right
     TOO_LARGE = "too-large"
     BUSY = "busy"  # right, but there is no room now: see retry_after_s
+    JOURNAL_FULL = "journal-full"  # no new job can be made safe; running ones go on
     NO_WORKER = "no-worker"
     NO_MODEL = "no-model"
     NOT_FOUND = "not-found"

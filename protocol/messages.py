@@ -5,6 +5,7 @@ client and broker
     wait    = WAIT ( REJECTED | *PROGRESS VERDICT )              from any client, at any time
     cancel  = CANCEL ( REJECTED | VERDICT )
     ask     = STATUS NODEREPORT | JOBS JOBLIST | SHOW ( REJECTED | JOBREPORT )
+    heard   = ACK                         no reply: these verdicts need not be kept for me
     steer   = SCALE ( REJECTED | SCALED ) | DOWN STOPPING
 
 worker and broker
@@ -78,6 +79,12 @@ class Cancel(Message, frozen=True):
     """End this job now."""
 
     job: JobId
+
+
+class Ack(Message, frozen=True):
+    """These verdicts are shown or stored: from here on they are history, and may be forgotten."""
+
+    jobs: tuple[JobId, ...]
 
 
 class Status(Message, frozen=True):
@@ -172,6 +179,7 @@ class NodeReport(Message, frozen=True):
     workers: tuple[WorkerReport, ...]
     peers: tuple[PeerReport, ...] = ()
     draining: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class JobList(Message, frozen=True):
@@ -309,7 +317,7 @@ class Stop(Message, frozen=True):
     reason: str = ""
 
 
-FromClient = Submit | Wait | Cancel | Status | Jobs | Show | Scale | Down
+FromClient = Submit | Wait | Cancel | Ack | Status | Jobs | Show | Scale | Down
 FromWorker = Ready | Heartbeat | Vote | Abstain | Decline | Gone
 ToClient = (
     Accepted | Rejected | Progress | Verdict | NodeReport | JobList | JobReport | Scaled | Stopping

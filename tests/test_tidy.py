@@ -29,6 +29,7 @@ PURE = [
     "broker/fleet.py",
     "broker/job.py",
     "broker/jobs.py",
+    "broker/kept.py",
     "broker/reports.py",
     "broker/restore.py",
     "broker/roster.py",

@@ -11,8 +11,11 @@ output, every other line is a command:
     exit w1 CAUSE               the process that we started ends; config w1 REASON: for good
     beat w1                     a heartbeat        gone w1 REASON: it says goodbye
     say d MESSAGE [field=…]     client `d` says WAIT, CANCEL, SCALE, DOWN …
-    stop                        a signal to end    pass 5      seconds go by
+    stop                        a signal to end    pass 5      seconds go by, skip 99: at once
     start 2                     the node is told to keep two workers
+    journal 10                  from here on there is one, which keeps 10 results
+    full [j1 …]                 it has no room, and could not write these; well: it has again
+    evict                       results leave memory; damage j1: and the journal cannot read it
     restart [1]                 the broker is killed, before the last record was safe; a new one
                                 takes up what was written
 
@@ -26,10 +29,11 @@ from typing import Any
 
 from broker import events as ev
 from broker.core import Broker
+from broker.kept import Retention
 from broker.state import NodeIdentity
 from protocol import messages as m
 from protocol.ids import JobId, NodeId, Seat, WorkerId
-from protocol.records import Record
+from protocol.records import JobAccepted, JobsForgotten, Record, VerdictGiven
 
 STEP_S = 0.25  # how finely `pass` lets time go by
 
@@ -39,13 +43,15 @@ class Story:
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.keeps = 0
         self.core = self.broker()
         self.written: list[Record] = []
         self.attempts: dict[tuple[str, int], int] = {}
 
     def broker(self) -> Broker:
+        retention = Retention(self.keeps) if self.keeps else None
         node = NodeIdentity(NodeId("n" * 40), "here", "0", 1, "ipc://story", "home")
-        return Broker(node, random.Random(7), self.now)
+        return Broker(node, random.Random(7), self.now, retention)
 
     def run(self, text: str) -> str:
         """The story's text with its transcript as it happens now."""
@@ -69,12 +75,38 @@ class Story:
     def did(self, actions: list[ev.Action]) -> list[ev.Action]:
         self.core.check()
         self.written += [action.record for action in actions if isinstance(action, ev.Write)]
-        return actions
+        more = []
+        for action in actions:
+            if isinstance(action, ev.Fetch):
+                records = tuple(r for r in self.written if action.message.job in of_job(r))
+                more += self.step(ev.Fetched(action.route, action.message, records))
+        return actions + more
 
     def hear(self, who: str, message: m.ToBroker) -> list[ev.Action]:
         return self.step(ev.Received(who.encode(), message))
 
     # ------------------------------------------------------------ commands
+
+    def do_journal(self, keeps: str) -> list[ev.Action]:
+        self.keeps = int(keeps)
+        self.core = self.broker()
+        return []
+
+    def do_full(self, *unwritten: str) -> list[ev.Action]:
+        return self.step(ev.JournalFull(tuple(JobId(job) for job in unwritten)))
+
+    def do_well(self) -> list[ev.Action]:
+        return self.step(ev.JournalWell())
+
+    def do_evict(self) -> list[ev.Action]:
+        """As a thousand further results would."""
+        while self.core.state.jobs.done:
+            self.core.state.jobs.drop(next(iter(self.core.state.jobs.done)))
+        return []
+
+    def do_damage(self, job: str) -> list[ev.Action]:
+        self.written = [r for r in self.written if job not in of_job(r)]
+        return []
 
     def do_start(self, count: str) -> list[ev.Action]:
         return self.core.start(int(count))
@@ -158,6 +190,10 @@ class Story:
             actions += self.step(ev.Tick())
         return actions
 
+    def do_skip(self, seconds: str) -> list[ev.Action]:
+        self.now += float(seconds)
+        return self.step(ev.Tick())
+
     # ------------------------------------------------------------ transcript
 
     def tell(self, action: ev.Action) -> str:
@@ -168,6 +204,8 @@ class Story:
                 return f"{type(action).__name__.upper()} {action.worker}"
             case ev.Quit():
                 return "QUIT"
+            case ev.Fetch():
+                return f"fetch {action.message.job}"
             case ev.Write():
                 return f"write {type(action.record).__name__}"
 
@@ -207,9 +245,22 @@ class Story:
                     f"{w.id} {w.state} busy={w.busy} restarts={w.restarts} {w.reason}".strip()
                     for w in said.workers
                 )
-                return f"{name} {rows}"
+                return " | ".join([f"{name} {rows}", *said.notes])
             case _:
                 return name
+
+
+def of_job(record: Record) -> tuple[JobId, ...]:
+    """The jobs that a record is about."""
+    match record:
+        case JobAccepted():
+            return (record.submit.job,)
+        case VerdictGiven():
+            return (record.verdict.job,)
+        case JobsForgotten():
+            return record.jobs
+        case _:
+            return (record.job,)
 
 
 def fields(options: tuple[str, ...], defaults: dict[str, Any]) -> dict[str, Any]:
