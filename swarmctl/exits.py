@@ -6,6 +6,7 @@ CODES = {
     "invalid": 2,
     "too-large": 2,
     "busy": 5,
+    "journal-full": 5,
     "no-worker": 5,
     "no-model": 5,
     "not-found": 3,

@@ -9,6 +9,7 @@ from protocol import messages as m
 from protocol.errors import Code, Problem
 from swarmctl import asjson, plan, render
 from swarmctl.client import exit_code
+from swarmctl.exits import CODES
 
 
 def record(seat, answer, **changes):
@@ -104,6 +105,10 @@ def test_of_prose_the_whole_text_is_the_answer(kind, shown):
 )
 def test_the_exit_code_tells_the_outcome(changes, code):
     assert exit_code(msgspec.structs.replace(DECIDED, **changes)) == code
+
+
+def test_every_refusal_of_the_broker_has_its_exit_code():
+    assert {code.value for code in Code} <= set(CODES)
 
 
 def test_a_vote_is_told_with_its_seed_and_how_the_count_stands():
