@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from detect import amd, android, apple, cpu, ggml, memory, nvidia, pci, probing, system
-from detect.facts import Device, Engine, Machine, Note, Platform
+from detect.advice import unused
+from detect.facts import Engine, Machine, Note
 from detect.host import Host, RecordedHost
 from detect.record import FILE_BYTES_MAX, Probed, Record, load, merge
 
@@ -39,7 +40,7 @@ def detect(host: Host) -> Machine:
     llamacpp, engine_notes = ggml.read_llamacpp(host)
     devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
     notes = [*platform_notes, *cpu_notes, *memory_notes, *nvidia_notes, *amd_notes, *apple_notes]
-    notes += [*engine_notes, *_probe_notes(host), *_unused(devices, llamacpp, platform)]
+    notes += [*engine_notes, *_probe_notes(host), *unused(devices, llamacpp, platform)]
     if platform.system == "android":
         notes += android.notes(host)
     engines: list[Engine] = [engine for engine in (llamacpp, mlx) if engine is not None]
@@ -105,32 +106,3 @@ def _probe_notes(host: Host) -> tuple[Note, ...]:
         for name in ("files", "amd", "psutil")
         if (got := host.probe(name)).error in {"timeout", "crashed", "garbage"}
     )
-
-
-WHEELS = {"nvidia": "cu124", "amd": "vulkan", "intel": "vulkan", "apple": "metal"}
-CMAKE = {"nvidia": "CUDA", "amd": "HIP", "intel": "VULKAN", "apple": "METAL", "qualcomm": "OPENCL"}
-
-
-def install_line(device: Device) -> str:
-    """The command that builds the engine for this device."""
-    flag = CMAKE.get(device.vendor, "VULKAN")
-    return (
-        f'CMAKE_ARGS="-DGGML_{flag}=on" pip install --force-reinstall --no-cache-dir '
-        "--no-binary llama-cpp-python llama-cpp-python"
-    )
-
-
-def _unused(
-    devices: tuple[Device, ...], llamacpp: Engine | None, platform: Platform
-) -> tuple[Note, ...]:
-    """The most common real fault: a GPU is here and the engine's build cannot use it."""
-    if llamacpp is None or platform.system == "macos":
-        return ()
-    idle = [d for d in devices if d.state == "ready" and not d.library]
-    if not idle:
-        return ()
-    names = ", ".join(sorted({device.name for device in idle}))
-    seen = f"{names}: present, and this build of llama.cpp cannot use it (no GPU support built in)"
-    if llamacpp.gpu:
-        seen = f"{names}: present, and llama.cpp's device list does not show it"
-    return (Note("engine", "error", seen, install_line(idle[0])),)

@@ -180,7 +180,7 @@ def _layers(text: str | None) -> int | Literal["auto", "all"]:
     try:
         return int(text)
     except ValueError:
-        raise wrong(f"--gpu-layers {text}", "it takes auto, all or a number") from None
+        raise wrong(f"--gpu-layers {text}", "it takes auto, all or a number", "--gpu-layers auto") from None
 
 
 def _tokens(text: str | None) -> int | None:
@@ -190,4 +190,4 @@ def _tokens(text: str | None) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise wrong(f"--context {text}", "it takes auto or a number") from None
+        raise wrong(f"--context {text}", "it takes auto or a number", "--context auto") from None

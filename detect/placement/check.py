@@ -2,8 +2,8 @@
 
 import msgspec
 
+from detect.advice import install_line
 from detect.facts import Machine
-from detect.machine import install_line
 from detect.model import Model
 from detect.placement.budget import reaches
 from detect.placement.result import Limits

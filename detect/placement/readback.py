@@ -8,8 +8,8 @@ import re
 
 import msgspec
 
+from detect.advice import install_line
 from detect.facts import Machine, Note
-from detect.machine import install_line
 from detect.model import Model
 from detect.placement.memory import Load
 from detect.placement.result import PlannedWorker

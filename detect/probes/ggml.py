@@ -1,7 +1,7 @@
 """Ask the inference library which devices its build can drive, through ctypes alone.
 
 llama_cpp is not imported: its package initialiser loads numpy and registers callbacks, and costs a
-second. Its shared libraries are opened by path. Source: ggml/include/ggml-backend.h.
+second. Its shared libraries are opened by path. Structures follow ggml's public header.
 """
 
 import ctypes
