@@ -119,7 +119,7 @@ class Worker:
         self.waiting: deque[_Waiting] = deque()
         self.running: dict[int, _Running] = {}  # by slot, in order of admission
         self.draining = False
-        self._admitting = 0
+        self._admitting: dict[Key, bool] = {}  # asked of the engine; False: not wanted any more
         self._held: dict[JobId, _Held] = {}
         self._beat_at = now + HEARTBEAT_S
         self._speed = Speed()
@@ -133,9 +133,7 @@ class Worker:
             case Told():
                 actions = self._told(event.message, now)
             case Admitted():
-                self._admitting -= 1
-                self.running[event.slot] = _Running(event.key)
-                actions = []
+                actions = self._admitted(event)
             case NotAdmitted():
                 actions = self._not_admitted(event)
             case Tick():
@@ -158,15 +156,14 @@ class Worker:
 
     def check(self) -> None:
         """Assert what must always hold; for tests and the simulator."""
-        assert len(self.running) + self._admitting <= self.slots
+        assert len(self.running) + len(self._admitting) <= self.slots
         assert len(self.running) + len(self.waiting) <= SEATS_PER_SLOT * self.slots
         keys = [r.key for r in self.running.values()] + [w.key for w in self.waiting]
+        keys += [key for key, wanted in self._admitting.items() if wanted]
         held = [(job, seat) for job, here in self._held.items() for seat in here.seats]
-        assert self._admitting or sorted(k[:2] for k in keys) == sorted(held), (
-            "seats and jobs differ"
-        )
+        assert sorted(k[:2] for k in keys) == sorted(held), "seats and jobs differ"
         assert all(here.seats for here in self._held.values()), "a job without a seat is kept"
-        free = self.slots - len(self.running) - self._admitting
+        free = self.slots - len(self.running) - len(self._admitting)
         assert not (free and self.waiting), "a free slot while a seat waits"
 
     # ------------------------------------------------------------ what the broker says
@@ -189,11 +186,9 @@ class Worker:
             return [
                 self._decline(ballot.job, seat, "the worker is leaving") for seat in ballot.seats
             ]
-        actions: list[Action] = []
+        # Seats said again: the newer attempt counts.
+        actions = self._drop(ballot.job, frozenset(seat.seat for seat in ballot.seats))
         for seat in ballot.seats:
-            held = self._held.get(ballot.job)
-            if held and seat.seat in held.seats:  # said again: the newer attempt counts
-                actions += self._recall(ballot.job, frozenset([seat.seat]))
             if self._load() >= SEATS_PER_SLOT * self.slots:
                 actions.append(self._decline(ballot.job, seat, "every slot is taken"))
                 continue
@@ -203,22 +198,29 @@ class Worker:
         return actions + self._fill()
 
     def _recall(self, job: JobId, seats: frozenset[Seat]) -> list[Action]:
-        """Drop these seats; nothing is said of them, since nobody waits for them."""
+        """These seats are not wanted; nothing is said of them, since nobody waits for them."""
+        return [*self._drop(job, seats), *self._fill()]
+
+    def _drop(self, job: JobId, seats: frozenset[Seat]) -> list[Action]:
+        """Forget these seats; the slots are filled once all that goes has gone."""
         if job not in self._held:
             return []
         self.waiting = deque(w for w in self.waiting if w.key.job != job or w.key.seat not in seats)
         slots = [s for s, r in self.running.items() if r.key.job == job and r.key.seat in seats]
         for slot in slots:
             del self.running[slot]
+        for key in self._admitting:
+            self._admitting[key] &= key.job != job or key.seat not in seats
         for seat in seats:
             self._release(job, seat)
-        return [*(CancelSlot(slot) for slot in slots), *self._fill()]
+        return [CancelSlot(slot) for slot in slots]
 
     def _forget_all(self) -> list[Action]:
         """A broker that does not know us wants none of what we hold."""
         slots = list(self.running)
         self.waiting.clear()
         self.running.clear()
+        self._admitting = dict.fromkeys(self._admitting, False)
         self._held.clear()
         return [CancelSlot(slot) for slot in slots]
 
@@ -255,8 +257,15 @@ class Worker:
         others = sum(r.tokens for r in self.running.values() if r.key.job == key.job)
         return m.Vote(*key, text, finish, done.prompt_tokens, done.tokens, others)
 
+    def _admitted(self, event: Admitted) -> list[Action]:
+        if not self._admitting.pop(event.key):  # dropped meanwhile
+            return [CancelSlot(event.slot), *self._fill(), *self._leave_if_done()]
+        self.running[event.slot] = _Running(event.key)
+        return []
+
     def _not_admitted(self, event: NotAdmitted) -> list[Action]:
-        self._admitting -= 1
+        if not self._admitting.pop(event.key):
+            return [*self._fill(), *self._leave_if_done()]
         self._release(event.key.job, event.key.seat)
         said = Say(m.Decline(*event.key, event.reason, final=True))
         return [said, *self._fill(), *self._leave_if_done()]
@@ -266,14 +275,14 @@ class Worker:
     def _fill(self) -> list[Action]:
         """Put waiting seats into the slots that are free."""
         actions: list[Action] = []
-        while self.waiting and len(self.running) + self._admitting < self.slots:
+        while self.waiting and len(self.running) + len(self._admitting) < self.slots:
             next_up = self.waiting.popleft()
-            self._admitting += 1
+            self._admitting[next_up.key] = True
             actions.append(Admit(next_up.key, next_up.request))
         return actions
 
     def _load(self) -> int:
-        return len(self.running) + self._admitting + len(self.waiting)
+        return len(self.running) + len(self._admitting) + len(self.waiting)
 
     def _hold(self, job: JobId, seat: Seat, deadline_at: float) -> None:
         here = self._held.get(job)
@@ -302,8 +311,8 @@ class Worker:
         late = [(job, here.seats) for job, here in self._held.items() if now >= here.deadline_at]
         actions: list[Action] = []
         for job, seats in late:  # its broker has given it up, or is gone
-            actions += self._recall(job, frozenset(seats))
-        return [*actions, Say(self._heartbeat())]
+            actions += self._drop(job, frozenset(seats))
+        return [*actions, *self._fill(), Say(self._heartbeat())]
 
     def _heartbeat(self) -> m.Heartbeat:
         return m.Heartbeat(

@@ -115,6 +115,24 @@ def test_a_ballot_said_again_replaces_the_older_attempt(rig: Rig) -> None:
     assert vote.attempt == 2
 
 
+def test_several_seats_said_again_are_all_replaced(rig: Rig) -> None:
+    rig.ballot("a", 3)
+    rig.ballot("a", 3, attempt=2)
+    assert len(rig.slots) == 2
+    votes = [*rig.finish(0), *rig.finish(1), *rig.finish(next(iter(rig.slots)))]
+    assert [vote.attempt for vote in votes] == [2, 2, 2]
+
+
+def test_a_seat_past_its_deadline_is_dropped_even_as_it_gets_its_slot(rig: Rig) -> None:
+    rig.ballot("a", 2)
+    rig.now += 4.0
+    rig.ballot("b", 1)
+    rig.now += 5.0  # the beat comes with the step that ends a seat, and `b` is late by then
+    rig.finish(0)
+    assert rig.core.running == {}
+    assert rig.slots == {}
+
+
 def test_a_vote_tells_what_the_jobs_other_seats_have_cost_so_far(rig: Rig) -> None:
     rig.ballot("a", 2)
     rig.step()
