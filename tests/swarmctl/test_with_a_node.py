@@ -13,6 +13,9 @@ from tests.swarmctl.shell import eventually
 SCRIPT = "scripted:answers=42*6,41*2;tokens=5;step_s=0.01"
 """Three answers in four are 42; one takes 50 ms, so 64 votes on two slots take 1.6 s."""
 
+SLOW = "scripted:answers=42;tokens=100;step_s=0.05"
+"""One answer takes 5 s: a job is there for as long as any test needs it."""
+
 
 @pytest.fixture(scope="module")
 def node(make_shell):
@@ -20,6 +23,14 @@ def node(make_shell):
     code, _, err = shell.run("up", "--detach", "--model", SCRIPT, "--slots", "2")
     assert code == 0, err
     assert "READY w1" in err
+    return shell
+
+
+@pytest.fixture(scope="module")
+def slow_node(make_shell):
+    shell = make_shell()
+    code, _, err = shell.run("up", "--detach", "--model", SLOW)
+    assert code == 0, err
     return shell
 
 
@@ -93,26 +104,26 @@ def test_several_jobs_are_told_in_the_order_asked_for_and_a_missing_one_apart(no
     assert "error: no job 'nobody'" in err
 
 
-def test_a_job_can_be_cancelled_and_waiting_for_it_may_end_before_it(node):
-    job = node.run("submit", "Long?", "--detach", "-n", "64", "--stop", "all")[1].strip()
-    code, _, err = node.run("jobs", "wait", job, "--timeout", "1ms")
+def test_a_job_can_be_cancelled_and_waiting_for_it_may_end_before_it(slow_node):
+    job = slow_node.run("submit", "Long?", "--detach")[1].strip()
+    code, _, err = slow_node.run("jobs", "wait", job, "--timeout", "1ms")
     assert code == 6
     assert "has not ended yet" in err
-    (told,) = node.json("jobs", "cancel", job)
+    (told,) = slow_node.json("jobs", "cancel", job)
     assert told["outcome"] == "cancelled"
-    assert node.run("jobs", "wait", job)[0] == 1
+    assert slow_node.run("jobs", "wait", job)[0] == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_cancels_the_job_and_not_only_the_client(node, number):
-    before = {row.job for row in node.jobs()}
-    process = node.start("submit", f"Stop by {number}?", "-n", "64", "--stop", "all")
+def test_an_interrupt_cancels_the_job_and_not_only_the_client(slow_node, number):
+    before = {row.job for row in slow_node.jobs()}
+    process = slow_node.start("submit", f"Stop by {number}?")
     started = eventually(
-        lambda: [r.job for r in node.jobs() if r.job not in before and r.state == "voting"]
+        lambda: [r.job for r in slow_node.jobs() if r.job not in before and r.state == "voting"]
     )
     process.send_signal(number)
     assert process.wait(10) == 130
-    report = node.ask(m.Show(job=started[0]), m.JobReport)
+    report = slow_node.ask(m.Show(job=started[0]), m.JobReport)
     assert report.verdict.outcome == "cancelled"
 
 
