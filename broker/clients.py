@@ -1,7 +1,7 @@
 """The conversation with clients: what they ask for, and what they are told."""
 
 from broker import admission, conduct, reports
-from broker.events import Kill, Route, Send, Spawn, Write
+from broker.events import JournalFull, Kill, Route, Send, Spawn, Write
 from broker.fleet import WORKERS_MAX
 from broker.job import Job
 from broker.roster import matches
@@ -92,7 +92,7 @@ def _no_room(state: State, said: m.Submit, now: float) -> Problem | None:
 
 def _nobody(state: State, said: m.Submit) -> Problem | None:
     """Refuse what no voter could ever answer; a worker that is on its way may."""
-    if state.fleet.hopeful() or any(matches(v, said.model) for v in state.roster):
+    if state.fleet.on_its_way() or any(matches(v, said.model) for v in state.roster):
         return None
     if len(state.roster):
         have = ", ".join(state.roster.models())
@@ -159,16 +159,16 @@ def unreadable(state: State, route: Route, job: JobId) -> None:
     state.out.append(Send(route, m.Rejected(problem, job)))
 
 
-def journal_full(state: State, unwritten: tuple[JobId, ...], now: float) -> None:
-    """Take no new jobs until there is room; those that could not be written never were."""
+def journal_full(state: State, news: JournalFull) -> None:
+    """Refuse new jobs until there is room; those that could not be written never were."""
     state.refusal = Problem(
         Code.JOURNAL_FULL,
         "the journal is full",
-        f"no room on the disk of {state.node.home}, and a job that is not written could be lost",
-        "free some space; it heals by itself",
+        f"{news.because}, in {state.node.home}; a job that is not written could be lost",
+        "free some space: it heals by itself",
         retry_after_s=JOURNAL_RETRY_S,
     )
-    for job in [state.jobs.open[job] for job in unwritten if job in state.jobs.open]:
+    for job in [found for name in news.unwritten if (found := state.jobs.get(name))]:
         conduct.abandon(state, job)
         state.counters.rejected += 1
         state.out += [Send(route, m.Rejected(state.refusal, job.id)) for route in job.listeners]

@@ -118,6 +118,10 @@ class Fleet:
             child.reason = ""
         return [child.worker for child in due]
 
+    def on_its_way(self) -> bool:
+        """Is there a child that will become a voter, with whatever model it has?"""
+        return any(c.state in ("starting", "backing off") for c in self.children.values())
+
     def hopeful(self) -> bool:
         """Is there a child that may be a voter, now or soon?"""
         return any(c.state not in ("failed", "leaving") for c in self.children.values())
