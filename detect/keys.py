@@ -24,6 +24,7 @@ TEXT_CHARS_MAX = 4096
 """A path or model reference in the configuration; PATH_MAX of Linux."""
 
 ENGINES = ("auto", "llamacpp", "scripted")
+DURABILITIES = ("none", "process", "power")
 STOPS = ("fast", "saving", "all")
 ANSWERS = (
     "auto", "number", "choice", "json", "code", "text", "label", "latex", "literal", "tool",
@@ -106,6 +107,10 @@ def _timeout(value: Value) -> Value:
     return _number(0.001, 86_400)(duration_s(value) if isinstance(value, str) else value)
 
 
+def _keep_for(value: Value) -> Value:
+    return _number(60, 31_536_000)(duration_s(value) if isinstance(value, str) else value)
+
+
 def _truth(value: Value) -> Value:
     if not isinstance(value, bool):
         raise ValueError(value)  # noqa: TRY004 - one error for every wrong value
@@ -126,6 +131,12 @@ def _options(field: str, words: tuple[str, ...]) -> Key:
 KEYS: dict[str, Key] = {
     "name": Key("name", f"text of up to {NAME_BYTES_MAX} bytes", str, _text(NAME_BYTES_MAX)),
     "workers": Key("workers", f"0 to {WORKERS_MAX}", int, _whole(0, WORKERS_MAX)),
+    "durability": _options("durability", DURABILITIES),
+    "keep": Key("keep", "100 to 1000000 results", int, _whole(100, 1_000_000)),
+    "keep_mib": Key("keep_mib", "1 to 65536 MiB", int, _whole(1, 65_536)),
+    "keep_for": Key(
+        "keep_for_s", "a duration from 1m to 8760h, such as 168h", duration_s, _keep_for
+    ),
     "slots": Key("slots", f"1 to {SLOTS_MAX}", int, _whole(1, SLOTS_MAX)),
     "model": Key("model", "a model's name or file", str, _text(TEXT_CHARS_MAX)),
     "engine": _options("engine", ENGINES),

@@ -35,6 +35,10 @@ class Settings(msgspec.Struct, frozen=True):
 
     name: str = "node"
     workers: int = 1
+    durability: str = "process"  # what a job survives: none, process (a kill), power (a cut)
+    keep: int = 10_000  # results
+    keep_mib: int = 256  # of their texts
+    keep_for_s: float = 604_800.0
     slots: int = 8
     model: str = "abacus"
     engine: str = "auto"
