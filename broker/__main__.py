@@ -7,6 +7,7 @@ else, such as a broker that already runs here.
 import argparse
 import os
 import random
+import sqlite3
 import sys
 import time
 from importlib.metadata import version
@@ -15,6 +16,10 @@ import zmq
 
 from broker import identity, lock, service
 from broker.core import Broker
+from broker.events import Noted
+from broker.journal import Journal
+from broker.journal_file import NewerJournal, opened, take_up
+from broker.kept import Retention
 from broker.state import NodeIdentity
 from broker.supervisor import Supervisor
 from detect import home, settings
@@ -55,18 +60,51 @@ def _run(args: argparse.Namespace) -> int:
             "use it, end it with `swarmctl down`, or set SWARM_HOME to another folder",
         ) from None
     with held:
+        core, kept = _core(here, chosen)
+        supervisor = Supervisor(_worker_arguments(chosen))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         router = service.bind(context, here.address)
         here.socket.chmod(0o600)
-        core = Broker(_identity(here, chosen), random.Random(os.urandom(16)), time.monotonic())
-        supervisor = Supervisor(_worker_arguments(chosen))
         try:
-            service.Service(core, router, supervisor, args.lifeline).run(chosen.workers)
+            shell = service.Service(core, router, supervisor, kept, lifeline=args.lifeline)
+            shell.run(chosen.workers)
         finally:
             router.close()
             context.term()
             here.socket.unlink(missing_ok=True)
     return 0
+
+
+def _core(here: home.Home, chosen: settings.Settings) -> tuple[Broker, Journal | None]:
+    """A core that has taken up what the journal holds, and that journal."""
+    node, rng = _identity(here, chosen), random.Random(os.urandom(16))
+    if chosen.durability == "none":
+        return Broker(node, rng, time.monotonic()), None
+    retention = Retention(chosen.keep, chosen.keep_mib << 20, chosen.keep_for_s)
+    try:
+        kept, notes = opened(here.state, chosen.durability)
+        core = Broker(node, rng, time.monotonic(), retention)
+        restored = take_up(core, kept, time.monotonic())
+    except NewerJournal as error:
+        raise _Failure(
+            EXIT_CONFIG,
+            "the journal was written by a later version",
+            str(error),
+            "use that version, or move the file away: its jobs are in it",
+        ) from None
+    except (sqlite3.Error, OSError) as error:
+        raise _Failure(
+            EXIT_CONFIG,
+            f"the journal in {here.state} cannot be used: {error}",
+            "an accepted job is only safe when it is written",
+            "free some space there, or do without: --durability none",
+        ) from None
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    core.handle(Noted(notes), time.monotonic())
+    if restored:
+        print(f"note: {restored} unfinished jobs were taken up", file=sys.stderr)
+    return core, kept
 
 
 def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:
@@ -118,6 +156,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engine", help="auto, llamacpp or scripted")
     parser.add_argument("--context", help="tokens that prompt and answer may take together")
     parser.add_argument("--gpu-layers", help="auto, all, or the number of the model's layers")
+    parser.add_argument("--durability", help="what jobs survive: none, process (a kill), power")
     parser.add_argument("--name", help="this node's name, for people")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     return parser.parse_args()

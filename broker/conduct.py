@@ -111,6 +111,11 @@ def finish(
 
 def abandon(state: State, job: Job) -> None:
     """Drop a job that was never accepted, as if it had not come."""
+    if job.verdict is not None:
+        state.jobs.drop(job.id)
+        if state.kept is not None:
+            state.kept.drop(job.id)
+        return
     _recall(state, job, _take_from_voters(state, job))
     state.jobs.abandon(job)
     quit_if_done(state)

@@ -179,7 +179,7 @@ class Broker:
             case Fetched():
                 self._fetched(event, now)
             case JournalFull():
-                clients.journal_full(self.state, event.unwritten, now)
+                clients.journal_full(self.state, event)
             case JournalWell():
                 self.state.refusal = None
             case Noted():

@@ -71,6 +71,7 @@ class Fetched(msgspec.Struct, frozen=True):
 class JournalFull(msgspec.Struct, frozen=True):
     """The journal has no room. These jobs could not be written, and nobody was told of them."""
 
+    because: str
     unwritten: tuple[JobId, ...] = ()
 
 

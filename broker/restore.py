@@ -12,6 +12,7 @@ import msgspec
 
 from broker import conduct
 from broker.job import SEAT_MOVES, Job, SeatLife
+from broker.seeds import seed_of
 from broker.state import State
 from protocol import messages as m
 from protocol.ids import JobId, Seat
@@ -117,9 +118,8 @@ def _went_on(job: Job, record: Record, now: float) -> None:
     match record:
         case BallotIssued():
             for issued in record.seats:
-                if seat := _seat(job, issued.seat):
-                    seat.attempt = max(seat.attempt, issued.attempt)
-                    seat.reason = REASON
+                if 0 <= issued.seat < len(job.seats):
+                    _issued(job.seats[issued.seat], issued.attempt)
         case VoteCounted():
             if seat := _seat(job, record.vote.seat):
                 job.pending.remove(seat)
@@ -136,6 +136,12 @@ def _went_on(job: Job, record: Record, now: float) -> None:
                 job.open_seats()
 
 
+def _issued(seat: SeatLife, attempt: int) -> None:
+    seat.attempt = max(seat.attempt, attempt)
+    if seat.state == "waiting":
+        seat.reason = REASON
+
+
 def _seat(job: Job, number: Seat) -> SeatLife | None:
     """The seat, if it waits: of a record that was lost, nothing follows but that it waits again."""
     seat = job.seats[number] if 0 <= number < len(job.seats) else None
@@ -143,9 +149,18 @@ def _seat(job: Job, number: Seat) -> SeatLife | None:
 
 
 def _ended(job: Job, verdict: m.Verdict) -> None:
-    """Give a job the verdict that it was given."""
+    """Give a job the verdict that it was given; a vote may stand only there."""
+    for vote in verdict.votes:
+        for number in range(len(job.seats), vote.seat + 1):
+            job.seats.append(SeatLife(Seat(number), seed_of(job.seed, number)))
+        seat = job.seats[vote.seat]
+        if seat.state == "waiting":
+            seat.move("open")
+            seat.move("abstained" if vote.answer is None else "voted")
+            seat.voter, seat.vote, seat.reason = vote.worker, vote, ""
     for seat in job.seats:
         if seat.state in SEAT_MOVES:
             seat.move("cancelled")
+            seat.reason = ""
     job.pending.clear()
     job.verdict = verdict

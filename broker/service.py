@@ -15,6 +15,7 @@ from typing import assert_never
 
 import zmq
 
+from broker.ballast import Ballast
 from broker.core import Broker
 from broker.events import (
     Action,
@@ -33,7 +34,9 @@ from broker.events import (
     Unreachable,
     Write,
 )
+from broker.journal import Journal
 from broker.outbox import Outbox
+from broker.scribe import Scribe
 from broker.supervisor import Supervisor
 from protocol import frames
 from protocol.errors import FrameError, UnknownMessage
@@ -83,13 +86,22 @@ class Service:
     """A core, its socket and its workers, until the core says quit."""
 
     def __init__(
-        self, core: Broker, router: zmq.Socket[bytes], supervisor: Supervisor, lifeline: bool
+        self,
+        core: Broker,
+        router: zmq.Socket[bytes],
+        supervisor: Supervisor,
+        journal: Journal | None,
+        *,
+        lifeline: bool,
     ) -> None:
-        """`lifeline`: end when standard input closes."""
+        """`journal`: None keeps jobs in memory only. `lifeline`: end when standard input closes."""
         self._core = core
         self._router = router
         self._supervisor = supervisor
         self._outbox = Outbox(router)
+        self._scribe = None
+        if journal is not None:
+            self._scribe = Scribe(journal, Ballast(journal.path.parent), self._outbox)
         self._poller = zmq.Poller()
         self._poller.register(router, zmq.POLLIN)
         self._lifeline = 0 if lifeline else None
@@ -106,11 +118,16 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
+            if self._scribe is not None:
+                for event in self._scribe.begin(time.monotonic()):
+                    self._handle(event)
             self._perform(self._core.start(workers))
             while not self._done:
                 self._turn()
         finally:
             self._supervisor.end_all(CHILD_GRACE_S)
+            if self._scribe is not None:
+                self._scribe.close()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stops += 1
@@ -118,6 +135,8 @@ class Service:
 
     def _turn(self) -> None:
         wait_s = self._core.next_deadline() - time.monotonic()
+        if self._scribe is not None and self._scribe.busy:
+            wait_s = 0.0
         if self._outbox.stuck:
             wait_s = min(wait_s, RETRY_S)
         if self._outbox.held_until is not None:
@@ -131,8 +150,17 @@ class Service:
             self._handle(exited)
         if time.monotonic() >= self._core.next_deadline():
             self._handle(Tick())
+        if self._scribe is not None:
+            self._settle(self._scribe)
         for route in self._outbox.flush(time.monotonic()):
             self._handle(Unreachable(route))
+
+    def _settle(self, scribe: Scribe) -> None:
+        """Commit what this turn wrote, then let go what it said; twice if the disk is full."""
+        for event in scribe.settle(time.monotonic()):
+            self._handle(event)
+        if scribe.busy:
+            scribe.settle(time.monotonic())
 
     def _drain(self) -> None:
         """Hear what has come. The first frame alone costs no failed attempt at a second."""
@@ -186,11 +214,13 @@ class Service:
         for action in actions:
             match action:
                 case Send():
-                    self._outbox.put(action.route, action.message)
-                case Fetch():
-                    pass
+                    self._say(action)
                 case Write():
-                    pass  # jobs live in memory only: see docs/ARCHITECTURE.md, "What is kept"
+                    if self._scribe is not None:
+                        self._scribe.write(action.record)
+                case Fetch():
+                    assert self._scribe is not None, "only what a journal keeps can be fetched"
+                    self._handle(self._scribe.fetch(action))
                 case Spawn():
                     self._spawn(action.worker)
                 case Kill():
@@ -199,6 +229,12 @@ class Service:
                     self._done = True
                 case _:
                     assert_never(action)
+
+    def _say(self, send: Send) -> None:
+        if self._scribe is None:
+            self._outbox.put(send.route, send.message)
+        else:
+            self._scribe.say(send)
 
     def _spawn(self, worker: WorkerId) -> None:
         before = set(self._supervisor.pipes)

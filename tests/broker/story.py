@@ -93,7 +93,7 @@ class Story:
         return []
 
     def do_full(self, *unwritten: str) -> list[ev.Action]:
-        return self.step(ev.JournalFull(tuple(JobId(job) for job in unwritten)))
+        return self.step(ev.JournalFull("disk is full", tuple(JobId(job) for job in unwritten)))
 
     def do_well(self) -> list[ev.Action]:
         return self.step(ev.JournalWell())

@@ -192,7 +192,7 @@ def test_a_signal_drains_the_node_and_the_running_job_gets_its_verdict() -> None
 
 
 def test_a_draining_node_takes_no_new_job_and_a_second_signal_ends_it_now() -> None:
-    with running(*scripted("answers=42;tokens=100000;step_s=0.01")) as node:
+    with running(*scripted("answers=42;tokens=100000;step_s=0.01"), "--durability", "none") as node:
         node.submit(votes=2)
         node.hear(m.Accepted)
         node.signal(signal.SIGTERM)

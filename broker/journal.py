@@ -1,0 +1,251 @@
+"""The journal's one writer: records in, one transaction a turn, lives of jobs out.
+
+What write() took is in the system's page cache and outlives the process, however it dies; only a
+power cut needs more. So `process` commits without fsync (synchronous=NORMAL: SQLite syncs at its
+checkpoints, the file stays intact) and `power` with one a turn (FULL).
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from broker.restore import Finished
+from protocol import journal as file
+from protocol.ids import JobId
+from protocol.records import (
+    BallotIssued,
+    JobAccepted,
+    JobsForgotten,
+    Record,
+    SeatGivenUp,
+    VerdictGiven,
+    VerdictHeard,
+    VoteCounted,
+)
+
+_SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
+"""By durability."""
+
+HEARD_MAX = 512
+"""ACKs that wait for a commit to go with: to lose them only keeps results a little longer."""
+
+_INSERTS = {
+    "jobs": "INSERT INTO jobs VALUES(?, ?, ?, ?, ?)",
+    "ballots": "INSERT OR REPLACE INTO ballots VALUES(?, ?, ?, ?)",
+    "votes": "INSERT INTO votes VALUES(?, ?, ?, ?)",
+    "verdicts": "INSERT INTO verdicts VALUES(?, ?, 0, ?, ?, ?)",
+    "heard": "UPDATE verdicts SET heard = 1 WHERE n = (SELECT n FROM jobs WHERE job = ?)",
+}
+
+
+class _Open:
+    """An unfinished job's place in the file."""
+
+    __slots__ = ("n", "text_bytes", "votes")
+
+    def __init__(self, n: int, text_bytes: int, votes: int = 0) -> None:
+        self.n = n
+        self.text_bytes = text_bytes
+        self.votes = votes  # rows of `votes`
+
+
+class Journal:
+    """An open journal. `put` collects what a turn writes; `commit` makes it safe, or raises."""
+
+    def __init__(self, path: Path, durability: str) -> None:
+        """`path`: a whole journal, as `broker.journal_file` leaves it; process or power."""
+        self.path = path
+        self._db = connect(path)
+        self._db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+        self._next = self._one("SELECT coalesce(max(n), 0) + 1 FROM jobs")
+        self._open: dict[JobId, _Open] = {}
+        self._jobs: list[tuple[Any, ...]] = []
+        self._ballots: list[tuple[Any, ...]] = []
+        self._votes: dict[int, list[tuple[Any, ...]]] = {}  # by job number
+        self._verdicts: list[tuple[Any, ...]] = []
+        self._heard: list[tuple[JobId]] = []
+        self._forgotten: list[JobId] = []
+        self._waits = False  # something has been put that a send depends on
+
+    def close(self) -> None:
+        """Write what is left, as far as there is room, and fold the log into the file."""
+        try:
+            self.commit(lazily=False)
+        finally:
+            self._db.close()
+
+    def _one(self, sql: str, *values: Any) -> Any:
+        return self._db.execute(sql, values).fetchone()[0]
+
+    # ------------------------------------------------------------ writing
+
+    def put(self, record: Record) -> None:
+        """Write this at the next commit."""
+        match record:
+            case BallotIssued():
+                n = self._open[record.job].n
+                self._ballots += [(n, s.seat, s.attempt, record.voter) for s in record.seats]
+            case VoteCounted() | SeatGivenUp():
+                self._put_vote(record)
+            case VerdictGiven():
+                self._put_verdict(record)
+            case JobAccepted():
+                self._put_job(record)
+            case VerdictHeard():
+                self._heard.append((record.job,))
+                return
+            case JobsForgotten():
+                self._forgotten += record.jobs
+                return
+        self._waits = True
+
+    def _put_job(self, record: JobAccepted) -> None:
+        n, self._next = self._next, self._next + 1
+        submit = record.submit
+        body = file.encode(record)
+        self._open[submit.job] = _Open(n, len(submit.prompt) + len(submit.system))
+        self._jobs.append((n, submit.job, time.time(), body, file.crc_of(body, n)))
+
+    def _put_vote(self, record: VoteCounted | SeatGivenUp) -> None:
+        job = self._open[record.job]
+        body = file.encode(record)
+        row = (job.n, job.votes, body, file.crc_of(body, job.n))
+        job.votes += 1
+        self._votes.setdefault(job.n, []).append(row)
+
+    def _put_verdict(self, record: VerdictGiven) -> None:
+        verdict = record.verdict
+        job = self._open.pop(verdict.job)
+        self._votes.pop(job.n, None)  # of this turn: the verdict holds them too
+        size = job.text_bytes + sum([len(vote.text) for vote in verdict.votes])
+        body = file.encode(verdict)
+        self._verdicts.append((job.n, time.time(), size, body, file.crc_of(body, job.n)))
+
+    @property
+    def waits(self) -> bool:
+        """Has something been put that a send depends on?"""
+        return self._waits
+
+    @property
+    def unwritten(self) -> tuple[JobId, ...]:
+        """Accepted jobs that are not in the file yet."""
+        return tuple(row[1] for row in self._jobs)
+
+    def withdraw(self, jobs: tuple[JobId, ...]) -> None:
+        """These jobs were never accepted after all: write nothing of them."""
+        gone = {row[0] for row in self._jobs if row[1] in jobs}
+        for job in jobs:
+            self._open.pop(job, None)
+        self._jobs = [row for row in self._jobs if row[0] not in gone]
+        self._ballots = [row for row in self._ballots if row[0] not in gone]
+        self._verdicts = [row for row in self._verdicts if row[0] not in gone]
+        self._votes = {n: rows for n, rows in self._votes.items() if n not in gone}
+
+    def commit(self, lazily: bool = True) -> bool:
+        """Make safe what was put, in one transaction; True when there was something.
+
+        `lazily`: what nothing depends on may wait for the next one. Raises sqlite3.Error, and then
+        has changed nothing: the same records are tried again by the next commit.
+        """
+        lazy = bool(self._forgotten) or len(self._heard) > (HEARD_MAX if lazily else 0)
+        if not self._waits and not lazy:
+            return False
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._write()
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite ends it by itself when the disk is full
+                self._db.execute("ROLLBACK")
+            raise
+        self._clear()
+        return True
+
+    def _write(self) -> None:
+        many = self._db.executemany
+        if self._jobs:
+            many(_INSERTS["jobs"], self._jobs)
+        if self._ballots:
+            many(_INSERTS["ballots"], self._ballots)
+        for rows in self._votes.values():
+            many(_INSERTS["votes"], rows)
+        if self._verdicts:
+            many(_INSERTS["verdicts"], self._verdicts)
+        if self._heard:
+            many(_INSERTS["heard"], self._heard)
+        if self._forgotten:
+            self._forget()
+
+    def _forget(self) -> None:
+        found = (
+            self._db.execute("SELECT n FROM jobs WHERE job = ?", (job,)).fetchone()
+            for job in self._forgotten
+        )
+        numbers = [row for row in found if row]
+        for table in ("ballots", "votes", "verdicts", "jobs"):
+            self._db.executemany(f"DELETE FROM {table} WHERE n = ?", numbers)  # noqa: S608
+
+    def _clear(self) -> None:
+        self._waits = False
+        self._jobs.clear()
+        self._ballots.clear()
+        self._votes.clear()
+        self._verdicts.clear()
+        self._heard.clear()
+        self._forgotten.clear()
+
+    # ------------------------------------------------------------ reading
+
+    def unfinished(self) -> Iterator[tuple[float, list[Record]]]:
+        """The life of each job without a verdict, and how many seconds ago it was accepted.
+
+        From here on they may be written about. Raises protocol.journal.Damaged.
+        """
+        wall = time.time()
+        for n, accepted, body, crc in self._db.execute(file.UNFINISHED).fetchall():
+            votes = self._db.execute(file.VOTES, (n,)).fetchall()
+            ballots = self._db.execute(file.BALLOTS, (n,)).fetchall()
+            records = file.life(n, (body, crc), ballots, votes, None)
+            submit = records[0].submit  # type: ignore[union-attr]
+            size = len(submit.prompt) + len(submit.system)
+            self._open[submit.job] = _Open(n, size, len(votes))
+            yield max(0.0, wall - accepted), records
+
+    def finished(self) -> list[Finished]:
+        """The results that are kept, oldest first, without their texts."""
+        rows = self._db.execute(
+            "SELECT job, text_bytes, given, heard FROM verdicts JOIN jobs USING(n) ORDER BY given"
+        )
+        wall = time.time()
+        return [
+            Finished(JobId(job), size, max(0.0, wall - given), bool(heard))
+            for job, size, given, heard in rows
+        ]
+
+    def fetch(self, job: JobId) -> tuple[Record, ...]:
+        """A finished job's life; empty when it cannot be read."""
+        try:
+            return tuple(life_of(self._db, job))
+        except (sqlite3.Error, file.Damaged):
+            return ()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file, as its writer opens it: transactions are begun and ended by name."""
+    db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
+    db.execute("PRAGMA journal_mode = WAL")
+    return db
+
+
+def life_of(db: sqlite3.Connection, job: JobId) -> list[Record]:
+    """One job's records; none when it is not here. Raises sqlite3.Error, Damaged."""
+    row = db.execute(file.BY_JOB, (job,)).fetchone()
+    if row is None:
+        return []
+    n, _, body, crc = row
+    votes = db.execute(file.VOTES, (n,)).fetchall()
+    ballots = db.execute(file.BALLOTS, (n,)).fetchall()
+    verdict = db.execute(file.VERDICT, (n,)).fetchone()
+    return file.life(n, (body, crc), ballots, votes, verdict)
