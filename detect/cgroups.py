@@ -65,6 +65,20 @@ def read_quota(host: Host) -> tuple[float, str] | None:
     return min(found) if found else None
 
 
+def read_oom_kills(host: Host) -> int | None:
+    """How many processes of this group the kernel has killed for memory; None if it is not told."""
+    own = parse_own(text_of(host, "/proc/self/cgroup") or "")
+    mounts = parse_mounts(text_of(host, "/proc/self/mountinfo") or "")
+    for controller, file in (("", "memory.events"), ("memory", "memory.oom_control")):
+        if controller in mounts:
+            folder = next(_folders(host, mounts[controller], own.get(controller, "/")))
+            for line in (text_of(host, f"{folder}/{file}") or "").splitlines():
+                words = line.split()
+                if len(words) == 2 and words[0] == "oom_kill" and words[1].isdigit():
+                    return int(words[1])
+    return None
+
+
 def parse_own(text: str) -> dict[str, str]:
     """/proc/self/cgroup as controller -> path; "" is version 2's single tree."""
     own: dict[str, str] = {}

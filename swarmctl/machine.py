@@ -1,7 +1,7 @@
 """`swarmctl detect`, `plan` and `doctor`: what is here, what would run, and what is wrong."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,9 +25,6 @@ Keep = Annotated[
     typer.Option(
         "--record", help="Write what was read, redacted, for a bug report.", metavar="FILE"
     ),
-]
-ModelFile = Annotated[
-    str, typer.Option("--model", help="abacus, a .gguf file, or a folder in MLX form. [abacus]")
 ]
 NoSeeds = Annotated[
     bool,
@@ -60,7 +57,7 @@ def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
 
 def plan(
     *,
-    model: ModelFile = "abacus",
+    model: o.Load = None,
     workers: o.Workers = None,
     slots: o.Slots = None,
     gpu_layers: o.GpuLayers = None,
@@ -71,31 +68,38 @@ def plan(
     json: o.Json = False,
 ) -> None:
     """Show what would run here and why, and each way that was refused, with its sum."""
+    import os
+
     import msgspec
 
+    from detect import home, settings
     from detect.host import RecordedHost
     from detect.machine import detect as detected
-    from detect.placement import Limits
     from detect.placement import plan as planned
+    from detect.placement.asked import limits_of
     from swarmctl import asjson, machine_text
     from swarmctl.out import data, ink
 
-    limits = Limits(
-        workers=workers,
-        slots=slots,
-        gpu_layers=_layers(gpu_layers),
-        context_tokens=_tokens(context),
-        seed_variation=not no_seed_variation,
-        integrated=integrated,
+    flags = {
+        "model": model,
+        "workers": workers,
+        "slots": slots,
+        "gpu_layers": gpu_layers,
+        "context": context,
+    }
+    chosen = settings.load(home.find(), os.environ, flags)
+    limits = msgspec.structs.replace(
+        limits_of(chosen, seed_variation=not no_seed_variation), integrated=integrated
     )
-    known = _model(model)
+    known = _model(chosen.model)
     got = planned(detected(RecordedHost(_answers(root))), known, limits)
     if json:
         data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
     elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
         data(text)
     if got.error:
-        raise Failure(got.error, "", got.hint, Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM)
+        code = Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM
+        raise Failure(got.error, "", got.hint, code)
 
 
 def doctor(json: o.Json = False) -> None:
@@ -171,23 +175,3 @@ def _model(name: str) -> "Model":
         ) from error
     except (gguf.Malformed, ValueError) as error:
         raise wrong(f"{path} is no model", str(error), "name a .gguf file or abacus") from error
-
-
-def _layers(text: str | None) -> int | Literal["auto", "all"]:
-    """`auto`, `all` or a number; Failure for anything else."""
-    if text is None or text in {"auto", "all"}:
-        return "all" if text == "all" else "auto"
-    try:
-        return int(text)
-    except ValueError:
-        raise wrong(f"--gpu-layers {text}", "it takes auto, all or a number", "--gpu-layers auto") from None
-
-
-def _tokens(text: str | None) -> int | None:
-    """`auto` or a number; Failure for anything else."""
-    if text is None or text == "auto":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise wrong(f"--context {text}", "it takes auto or a number", "--context auto") from None

@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detect.cgroups import Level, parse_mounts, parse_own, read_levels, read_quota
+from detect.cgroups import (
+    Level,
+    parse_mounts,
+    parse_own,
+    read_levels,
+    read_oom_kills,
+    read_quota,
+)
 from detect.host import RecordedHost
 from detect.record import Record, Unread
 
@@ -102,6 +109,18 @@ def test_no_quota_is_none() -> None:
         "/sys/fs/cgroup/cpu.max": "max 100000",
     }
     assert read_quota(host(files)) is None
+
+
+def test_kills_for_memory_are_counted_in_either_version() -> None:
+    counted = {"events": "low 0\nmax 3\noom 2\noom_kill 2\n", "max": "9"}
+    assert read_oom_kills(v2("/a", a=counted)) == 2
+    first: dict[str, str | Unread] = {
+        "/proc/self/cgroup": "4:memory:/\n",
+        "/proc/self/mountinfo": V1,
+        "/sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\noom_kill 5\n",
+    }
+    assert read_oom_kills(host(first)) == 5
+    assert read_oom_kills(host({})) is None
 
 
 @given(limit=st.integers(0, 10**13), used=st.integers(0, 10**13), cache=st.integers(0, 10**13))

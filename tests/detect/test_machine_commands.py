@@ -85,7 +85,8 @@ def test_plan_says_why_on_a_terminal_of_words(tmp_path: Path) -> None:
     [
         (("--model", "nowhere.gguf"), 3, "cannot read the model"),
         (("--model", __file__), 2, "it is no GGUF"),
-        (("--gpu-layers", "some"), 2, "auto, all or a number"),
+        (("--gpu-layers", "some"), 2, "auto, all, or 0 to 1024"),
+        (("--slots", "1000"), 2, "slots takes 1 to 64"),
         (("--gpu-layers", "9"), 2, "no GPU that can be used"),
         (("--context", "1000000"), 2, "trained for"),
     ],
