@@ -94,11 +94,11 @@ def summarise(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     }
     result: dict[str, Any] = {"contenders": contenders, "failed": failed}
     if OURS in contenders and RAW in contenders:
-        result["ratios"] = _ratios(runs[OURS], runs[RAW])
+        result["ratios"] = ratios(runs[OURS], runs[RAW])
     return result
 
 
-def _ratios(ours: list[dict[str, Any]], raw: list[dict[str, Any]]) -> dict[str, float]:
+def ratios(ours: list[dict[str, Any]], raw: list[dict[str, Any]]) -> dict[str, float]:
     """Medians of the ratios within each round, since the machine's speed drifts between rounds."""
     pairs = [(a, b) for a, b in zip(ours, raw, strict=False) if "jobs_s" in a and "jobs_s" in b]
     fields = {"cpu": "cpu_us_job", "jobs": "jobs_s", "p50": "p50_us"}

@@ -28,7 +28,9 @@ READY_S = 30.0
 class Client:
     """One client of the node, with many jobs in flight."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, acks: bool = False) -> None:
+        """`acks`: say for each verdict that it need not be kept any more."""
+        self._acks = acks
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         for option in (zmq.SNDHWM, zmq.RCVHWM, zmq.LINGER):  # as the raw contender
@@ -58,7 +60,7 @@ class Client:
         """One job; its verdict's text."""
         self.say(self._submit(prompt))
         while True:
-            for verdict in _verdicts(self.hear()):
+            for verdict in self._verdicts():
                 return verdict.votes[0].text
 
     def many(self, count: int, prompt: str, window: int) -> int:
@@ -69,8 +71,14 @@ class Client:
             if room:
                 self.say(*(self._submit(prompt) for _ in range(room)))
                 sent += room
-            got += len(_verdicts(self.hear()))
+            got += len(self._verdicts())
         return got
+
+    def _verdicts(self) -> list[m.Verdict]:
+        verdicts = _verdicts(self.hear())
+        if self._acks and verdicts:
+            self.say(m.Ack(tuple([verdict.job for verdict in verdicts])))
+        return verdicts
 
     def ready(self, workers: int) -> m.NodeReport:
         """Wait until so many workers are proven."""
@@ -109,7 +117,7 @@ def main() -> None:
         env=os.environ | settings,
         stdin=subprocess.DEVNULL,
     )
-    client = Client(f"ipc://{home}/run/broker.sock")
+    client = Client(f"ipc://{home}/run/broker.sock", acks=durability != "none")
     try:
         client.ready(qb.WORKERS)
         qb.measure(
