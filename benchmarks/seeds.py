@@ -10,6 +10,7 @@ so nothing computed before helps. Answers have at most --tokens tokens; prefill 
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -34,6 +35,7 @@ Rows = dict[str, dict[str, float | None]]
 def main() -> None:
     """Measure, then print a table, or JSON alone."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the node that was started ends too
     result: dict[str, Any] = {"machine": describe(), "settings": _settings(given), "models": {}}
     with tempfile.TemporaryDirectory(prefix="swarm-models-") as folder:
         for name in given.models:

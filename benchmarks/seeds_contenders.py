@@ -168,8 +168,12 @@ class Node:
             *("--slots", str(setting.slots), "--context", str(CONTEXT_TOKENS)),
             *("--yes", "--detach"),
         )
-        self._swarmctl("up", *options)
-        self._client = Client(home.find(self._env))
+        try:
+            self._swarmctl("up", *options)
+            self._client = Client(home.find(self._env))
+        except BaseException:
+            self._stop()
+            raise
 
     def measure(self, prompt: str, seeds: Sequence[int]) -> Measured:
         """One job of as many votes. The broker deals its own seeds, from the first given."""
@@ -197,7 +201,11 @@ class Node:
     def close(self) -> None:
         """Stop the node and forget its home."""
         self._client.close()
-        self._swarmctl("down", "--now")
+        self._stop()
+
+    def _stop(self) -> None:
+        with contextlib.suppress(RuntimeError):  # there is nothing to stop
+            self._swarmctl("down", "--now")
         self._folder.cleanup()
 
     def _swarmctl(self, *words: str) -> None:
@@ -224,14 +232,12 @@ def opened(setting: Setting, names: Sequence[str]) -> Iterator[dict[str, Contend
         "processes": lambda: Processes(setting, cores),
         "node": lambda: Node(setting),
     }
-    loaded: dict[str, Contender] = {}
-    try:
+    with contextlib.ExitStack() as closing:
+        loaded: dict[str, Contender] = {}
         for name in names:
             loaded[name] = makers[name]()
+            closing.callback(loaded[name].close)
         yield loaded
-    finally:
-        for contender in loaded.values():
-            contender.close()
 
 
 def open_engine(setting: Setting, slots: int, threads: int) -> Engine:
