@@ -40,7 +40,10 @@ class Rules(msgspec.Struct, frozen=True):
     stop: str = "fast"  # one of STOP_MODES
     min_agreement: float = 0.0  # share of the votes cast, 0 to 1; below it there is no verdict
     weights: dict[str, float] = {}  # voter -> weight of its vote, at least 0; empty: one each
-    wave: int = 0  # seats of one wave under `saving`, 1: one at a time; 0: half of all
+    wave: int = (
+        0  # seats of one wave under `saving`, 1: one at a time; 0: about half, then the rest
+    )
+    tie_seats: int = TIE_SEATS  # drawn once when the seats end in a tie
 
     def __post_init__(self) -> None:
         if not 1 <= self.seats <= SEATS_MAX:
@@ -53,8 +56,8 @@ class Rules(msgspec.Struct, frozen=True):
             raise ValueError(f"min_agreement is {self.min_agreement}, wanted 0 to 1")
         if self.weights and not all(0 <= w < math.inf for w in self.weights.values()):
             raise ValueError("a weight is below 0, infinite or no number")
-        if self.wave < 0:
-            raise ValueError(f"wave is {self.wave}, wanted 0 or more seats")
+        if self.wave < 0 or self.tie_seats < 0:
+            raise ValueError(f"wave is {self.wave}, tie_seats {self.tie_seats}, wanted 0 or more")
 
 
 class Cast(msgspec.Struct, frozen=True):

@@ -1,34 +1,41 @@
 """The count of one job: votes in, judgement out."""
 
+import msgspec
+
 from broker.voting.answers import extract
 from broker.voting.answers.auto import TypeFinder
+from broker.voting.calibration import confidence
 from broker.voting.counts import WEIGHT_UNIT, Counts
-from broker.voting.rules import TIE_SEATS, Cast, Judgement, Outcome, Rules
-from broker.voting.stopping import lead_needed, wave_size
+from broker.voting.medoid import central
+from broker.voting.rules import Cast, Judgement, Outcome, Rules
+from broker.voting.stopping import one_by_one_lead, wave_lead, wave_size
 
 
 class Tally:
     """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller."""
 
     __slots__ = (
-        "_answers", "_casts", "_counts", "_cut", "_finder", "_heaviest", "_lost", "_total",
-        "_typical", "_wanted", "_weights", "rules",
+        "_answers", "_casts", "_central", "_counts", "_cut", "_finder", "_heaviest", "_lost",
+        "_total", "_typical", "_wanted", "_weights", "rules",
     )  # fmt: skip
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._total = rules.seats  # and TIE_SEATS more after a tie
+        self._total = rules.seats  # and rules.tie_seats more after a tie
         self._wanted = wave_size(rules.seats, rules.wave) if rules.stop == "saving" else rules.seats
         self._finder = TypeFinder(rules)
         self._casts: list[Cast] = []
         self._answers: dict[int, str | None] = {}  # by seat, of votes cast; None: abstained
         self._counts = Counts()
         self._lost: set[int] = set()
+        self._central: tuple[int, str] | None = None  # of prose: seat, and why
         self._cut = 0  # abstained because the text was cut at its length
         self._weights = {v: max(1, round(w * WEIGHT_UNIT)) for v, w in rules.weights.items()}
         known = self._weights.values()
         self._heaviest = max(known, default=1)  # what a seat still out may weigh
         self._typical = sum(known) // len(known) if known else 1  # of a voter not weighed yet
+        if rules.wave:
+            self._open_more()
 
     # ------------------------------------------------------------ votes in
 
@@ -70,7 +77,10 @@ class Tally:
         answer = extract(cast.text, self._finder.found, self._finder.choices)
         self._answers[cast.seat] = answer
         if answer is not None:
-            self._counts.add(answer, cast.seat, self._weights.get(cast.voter, self._typical))
+            self._counts.add(answer, cast.seat, self._weight(cast))
+
+    def _weight(self, cast: Cast) -> int:
+        return self._weights.get(cast.voter, self._typical)
 
     def _recount(self) -> None:
         self._counts = Counts()
@@ -98,11 +108,11 @@ class Tally:
         """Open the next wave once it is sure that this one does not settle the vote."""
         if not self._out:
             if self._total == self.rules.seats and self._tied():
-                self._total += TIE_SEATS
+                self._total += self.rules.tie_seats
                 self._wanted = self._total
             return
         while self._wanted < self.rules.seats and not self._may_settle():
-            step = wave_size(self.rules.seats, self.rules.wave)
+            step = self.rules.wave or self.rules.seats  # of two waves the second is all the rest
             self._wanted = min(self.rules.seats, self._wanted + step)
 
     def _tied(self) -> bool:
@@ -127,7 +137,11 @@ class Tally:
         return self._judgement(*early)
 
     def _needed(self) -> int:
-        return lead_needed(self.rules.seats) * self._typical
+        seats = self.rules.seats
+        if not self.rules.wave:
+            return wave_lead(seats) * self._typical
+        opposed = self._counts.second is not None
+        return one_by_one_lead(seats, seats - self._wanted, opposed) * self._typical
 
     def _backed(self) -> bool:
         """Whether two votes agree; one that stands alone settles nothing while others may come."""
@@ -171,11 +185,37 @@ class Tally:
         if share < asked:
             reason = f"agreement {share:.2f} is below the asked {asked:.2f}"
             return self._judgement(Outcome.TIED, reason)
+        if self._prose() and len(self._counts.by_answer) > 1:
+            return self._most_central()
         if first.votes == 1 and len(self._counts.by_answer) > 1:
             return self._judgement(Outcome.TIED, "no two votes agree")
         tie = self._counts.lead == 0
         return self._judgement(
             Outcome.DECIDED, "tie: first to reach the count" if tie else "all votes are in"
+        )
+
+    def _most_central(self) -> Judgement:
+        """Of texts that all differ, the nearest to the others among the most reliable voters'."""
+        if self._central is None:
+            held = [c for c in self._casts if self._answers[c.seat] is not None]
+            top = max(self._weight(c) for c in held)
+            held = [c for c in held if self._weight(c) * 20 >= top * 19]
+            at, near = central([self._answers[c.seat] or "" for c in held])
+            reason = f"most central of {len(held)} texts, mean similarity {near:.2f}"
+            self._central = held[at].seat, reason
+        seat, reason = self._central
+        judged = self._judgement(Outcome.DECIDED, reason)
+        answer = self._answers[seat]
+        assert answer is not None
+        chosen = self._counts.by_answer[answer]
+        rest = [c.votes for c in self._counts.by_answer.values() if c is not chosen]
+        return msgspec.structs.replace(
+            judged,
+            winner=chosen.seat,
+            answer=answer,
+            agreement=chosen.weight / self._counts.weight,
+            margin=chosen.votes - max(rest, default=0),
+            confidence=None,
         )
 
     def _no_answer(self) -> str:
@@ -189,14 +229,20 @@ class Tally:
     def _judgement(self, outcome: Outcome, reason: str) -> Judgement:
         first = self._counts.first
         shown = first if outcome is not Outcome.TIED else None
+        share = first.weight / self._counts.weight if first else 0.0
         return Judgement(
             outcome=outcome,
             reason=reason,
             winner=shown.seat if shown else None,
             answer=shown.answer if shown else None,
-            agreement=first.weight / self._counts.weight if first else 0.0,
+            agreement=share,
             margin=self._counts.margin,
             votes=self._counts.votes(),
             answer_type=self._finder.found,
+            confidence=self._confidence(share) if outcome is Outcome.DECIDED else None,
             mode=self.rules.stop,
         )
+
+    def _confidence(self, share: float) -> float | None:
+        cast = sum(count.votes for count in self._counts.by_answer.values())
+        return confidence(self._finder.found, share, cast)

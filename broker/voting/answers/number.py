@@ -23,17 +23,18 @@ LATEX_NOISE = re.compile(r"\\(?:text|mathrm|mbox)\{[^{}]{0,200}\}|\\[!,;: ]|\\\$
 
 def read_number(text: str) -> str | None:
     """Canonical number (a decimal, or p/q) of this text; None when there is none."""
-    box = last_box(text)
-    if box is not None:
-        found = _first(_unlatex(box))
-        if found is not None:
-            return found
-    marked = after_marker(text)
-    if marked is not None:
-        found = _first(_unlatex(marked[:TAIL_CHARS]))
-        if found is not None:
-            return found
+    for part in (last_box(text), after_marker(text)):
+        if part:
+            found = _result(_unlatex(part[:TAIL_CHARS]))
+            if found is not None:
+                return found
     return _last(text)
+
+
+def _result(text: str) -> str | None:
+    """The first number, or in a first line such as "204 + 330 = 534" the one that it comes to."""
+    line = text.partition("\n")[0]
+    return (_first(line.rpartition("=")[2]) if "=" in line else None) or _first(text)
 
 
 def _unlatex(text: str) -> str:

@@ -117,18 +117,30 @@ def test_a_tie_at_the_end_draws_two_more_seats_once() -> None:
     )
 
 
-def test_saving_opens_half_of_the_seats_first() -> None:
-    assert Tally(Rules(seats=9, stop="saving")).wanted == 5
+@pytest.mark.parametrize(("seats", "first"), [(1, 1), (2, 1), (4, 2), (8, 4), (16, 7), (32, 16)])
+def test_saving_opens_about_half_of_the_seats_first(seats: int, first: int) -> None:
+    assert Tally(Rules(seats=seats, stop="saving")).wanted == first
 
 
-def test_saving_ends_after_the_first_wave_when_far_enough_ahead() -> None:
-    judged = count("xxxx", seats=8, stop="saving")
-    assert judged.outcome is DECIDED
+def test_saving_ends_once_the_lead_is_sure_to_be_enough_at_the_end_of_the_wave() -> None:
+    assert count("xx", seats=8, stop="saving").outcome is PENDING
+    judged = count("xxx", seats=8, stop="saving")
+    assert (judged.outcome, judged.reason) == (DECIDED, "far enough ahead after 3 votes")
 
 
-def test_saving_opens_the_second_wave_as_soon_as_the_first_cannot_settle() -> None:
+def test_saving_opens_the_second_wave_once_the_first_is_sure_not_to_settle() -> None:
     assert counted("xx", seats=8, stop="saving").wanted == 4
-    assert counted("xy", seats=8, stop="saving").wanted == 8
+    assert counted("xy", seats=8, stop="saving").wanted == 4
+    assert counted("xyz", seats=8, stop="saving").wanted == 8
+
+
+def test_saving_one_by_one_opens_the_seats_without_which_nothing_can_settle() -> None:
+    assert Tally(Rules(seats=8, stop="saving", wave=1)).wanted == 3
+    tally = counted("xyx", seats=8, stop="saving", wave=1)
+    assert tally.wanted == 5
+    for seat in (3, 4):
+        tally.cast(Cast(seat, "x", "stop"))
+    assert (tally.wanted, tally.judge().outcome) == (5, DECIDED)
 
 
 def test_below_the_asked_agreement_there_is_no_verdict() -> None:

@@ -1,0 +1,117 @@
+"""How reliable each voter is, learned from past votes without any known answer."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+ROUNDS = 20
+"""Rounds of expectation and maximisation; the figures stop changing after about ten."""
+
+JOBS_NEEDED = 150
+"""Past jobs before weights are used; with 50 the order of weak voters is still learned wrongly
+(docs/VOTING.md)."""
+
+JOBS_KEPT = 2000
+"""Past jobs that are learned from, the latest: more change nothing in the second digit."""
+
+PRIOR = 1.0
+"""Right and wrong answers assumed of each voter before the first: the mode under Beta(2, 2)."""
+
+ANSWERS = 5
+"""Answers that a wrong voter chooses from: with 2 the weakest pull the rest down, and from 5 on
+nothing changes."""
+
+MARGIN = 0.5
+"""Taken off each voter's log-odds: weak voters err together, which looks like agreement, so what
+is learned without answers is too high, by a few points of accuracy."""
+
+NEAR = 0.05
+"""Voters this close to the best are taken for equals; extra seats go to them."""
+
+LOG_ODDS_MAX = math.log(0.99 / 0.01)
+"""No voter counts for more than one that is right 99 times of 100."""
+
+Shares = dict[str, dict[str, float]]
+
+
+def learn(jobs: Sequence[Sequence[tuple[str, str]]]) -> dict[str, float]:
+    """Reliability of each voter, 0 to 1, from past jobs: each a list of (voter, canonical answer).
+
+    Dawid and Skene's estimator (Applied Statistics 28, 1979) with one parameter a voter, over an
+    answer set that is open: the answers given, or none of them. Several votes of one voter in one
+    job count as one, divided. The time is proportional to the votes, times ROUNDS.
+    """
+    shares = [_shares(job) for job in jobs[-JOBS_KEPT:]]
+    told: dict[str, int] = {}
+    right: dict[str, float] = {}
+    for job in shares:
+        total = _scores(job, dict.fromkeys(job, 1 / len(job)))
+        for voter, answers in job.items():
+            told[voter] = told.get(voter, 0) + 1
+            right[voter] = right.get(voter, 0.0) + sum(s * total[a] for a, s in answers.items())
+    for _ in range(ROUNDS):
+        odds = {v: log_odds(_mode(right[v], told[v])) + math.log(ANSWERS - 1) for v in told}
+        right = dict.fromkeys(told, 0.0)
+        for job in shares:
+            belief = _belief(_scores(job, odds))
+            for voter, answers in job.items():
+                right[voter] += sum(s * belief[a] for a, s in answers.items())
+    return {voter: _mode(right[voter], told[voter]) for voter in sorted(told)}
+
+
+def weights(reliability: Mapping[str, float]) -> dict[str, float]:
+    """Weight of each voter's vote: the log of its odds less MARGIN, never below 0.
+
+    Log-odds are the best weights of independent voters (Nitzan and Paroush, Int. Econ. Rev. 23,
+    1982); the form for many answers is worse in practice. Where nobody is right often enough to
+    have a weight, the most reliable alone have one.
+    """
+    found = {voter: max(0.0, log_odds(p) - MARGIN) for voter, p in reliability.items()}
+    if not any(found.values()):
+        best = leaders(reliability)
+        found = {voter: float(voter in best) for voter in reliability}
+    return found
+
+
+def leaders(reliability: Mapping[str, float]) -> frozenset[str]:
+    """Voters within NEAR of the most reliable: where extra seats are worth most."""
+    best = max(reliability.values(), default=0.0)
+    return frozenset(voter for voter, p in reliability.items() if p >= best - NEAR)
+
+
+def log_odds(p: float) -> float:
+    """log(p / (1 - p)), within LOG_ODDS_MAX of 0."""
+    p = min(max(p, 1e-9), 1 - 1e-9)
+    return min(LOG_ODDS_MAX, max(-LOG_ODDS_MAX, math.log(p / (1 - p))))
+
+
+def _mode(right: float, told: int) -> float:
+    return (right + PRIOR) / (told + 2 * PRIOR)
+
+
+def _shares(job: Sequence[tuple[str, str]]) -> Shares:
+    """Each voter's answers as shares of its votes."""
+    found: Shares = {}
+    for voter, answer in job:
+        answers = found.setdefault(voter, {})
+        answers[answer] = answers.get(answer, 0.0) + 1.0
+    for answers in found.values():
+        votes = sum(answers.values())
+        for answer in answers:
+            answers[answer] /= votes
+    return found
+
+
+def _scores(job: Shares, odds: Mapping[str, float]) -> dict[str, float]:
+    score: dict[str, float] = {}
+    for voter, answers in job.items():
+        for answer, share in answers.items():
+            score[answer] = score.get(answer, 0.0) + share * odds[voter]
+    return score
+
+
+def _belief(score: Mapping[str, float]) -> dict[str, float]:
+    """Probability of each answer; what is missing to 1 is that none is right."""
+    top = max(0.0, *score.values()) if score else 0.0
+    raised = {answer: math.exp(s - top) for answer, s in score.items()}
+    total = math.exp(-top) + sum(raised.values())
+    return {answer: r / total for answer, r in raised.items()}
