@@ -115,13 +115,24 @@ class Job:
             return None
         return seat
 
-    def count(self, seat: SeatLife, vote: m.VoteRecord, now: float) -> m.VoteRecord:
-        """Count a vote, or note that its text held no answer."""
-        answer = self.tally.cast(Cast(seat.number, vote.text, vote.finish, vote.digest))
+    def count(self, seat: SeatLife, cast: Cast, now: float) -> str | None:
+        """Count a vote; its answer, or None when its text held none. Then give it its `vote`."""
+        answer = self.tally.cast(cast)
         seat.move("abstained" if answer is None else "voted")
         seat.ended_at = now
-        seat.vote = vote if answer is None else msgspec.structs.replace(vote, answer=answer)
-        return seat.vote
+        return answer
+
+    def _read_again(self) -> None:
+        """Give every vote the answer that the count took it for in the end.
+
+        Not when it is cast: later votes can show that earlier ones were misread.
+        """
+        for seat in self.seats:
+            if seat.vote is not None:
+                answer = self.tally.answer_of(seat.number)
+                seat.state = "abstained" if answer is None else "voted"
+                if answer != seat.vote.answer:
+                    seat.vote = msgspec.structs.replace(seat.vote, answer=answer)
 
     def give_up(self, seat: SeatLife, state: m.SeatState, reason: str, now: float) -> None:
         """This seat will never be answered."""
@@ -140,6 +151,7 @@ class Job:
             if seat.state in SEAT_MOVES:
                 seat.move("cancelled")
                 seat.ended_at = now
+        self._read_again()
         states = [seat.state for seat in self.seats]
         votes = tuple([seat.vote for seat in self.seats if seat.vote])
         unopened = max(0, self.asked - len(states))

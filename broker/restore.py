@@ -14,6 +14,7 @@ from broker import conduct
 from broker.job import SEAT_MOVES, Job, SeatLife
 from broker.seeds import seed_of
 from broker.state import State
+from broker.voting import Cast
 from protocol import messages as m
 from protocol.ids import JobId, Seat
 from protocol.records import (
@@ -125,7 +126,10 @@ def _went_on(job: Job, record: Record, now: float) -> None:
                 job.pending.remove(seat)
                 seat.move("open")
                 seat.voter, seat.reason = record.vote.worker, ""
-                job.count(seat, msgspec.structs.replace(record.vote, answer=None), now)
+                vote = record.vote
+                cast = Cast(vote.seat, vote.text, vote.finish, vote.digest)
+                answer = job.count(seat, cast, now)
+                seat.vote = msgspec.structs.replace(vote, answer=answer)
                 job.open_seats()
         case SeatGivenUp():
             if seat := _seat(job, record.seat):

@@ -5,6 +5,7 @@ from broker.events import Kill, Route, Send, Write
 from broker.job import Job, SeatLife
 from broker.roster import REST_S, VOTERS_MAX, Voter
 from broker.state import State
+from broker.voting import Cast
 from protocol import messages as m
 from protocol.ids import JobId, Seat
 from protocol.limits import NAME_CHARS_MAX, TEXT_BYTES_MAX
@@ -60,16 +61,19 @@ def vote(state: State, voter: Voter, said: m.Vote, now: float) -> None:
         return
     voter.votes += 1
     job.running_tokens[voter.id] = said.running_tokens
-    counted = job.count(seat, _record(voter, seat, said, now), now)
-    state.out.append(Write(VoteCounted(job.id, counted)))
+    _count(voter, job, seat, said, now)
+    assert seat.vote is not None
+    state.out.append(Write(VoteCounted(job.id, seat.vote)))
     conduct.judge(state, job, now)
     if job.verdict is None:
-        _tell_progress(state, job, counted)
+        _tell_progress(state, job, seat.vote)
 
 
-def _record(voter: Voter, seat: SeatLife, said: m.Vote, now: float) -> m.VoteRecord:
+def _count(voter: Voter, job: Job, seat: SeatLife, said: m.Vote, now: float) -> None:
     assert seat.seated_at is not None
-    return m.VoteRecord(
+    cast = Cast(seat.number, said.text, said.finish, voter.ready.digest)
+    answer = job.count(seat, cast, now)
+    seat.vote = m.VoteRecord(
         seat=seat.number,
         seed=seat.seed,
         node=voter.node,
@@ -82,6 +86,7 @@ def _record(voter: Voter, seat: SeatLife, said: m.Vote, now: float) -> m.VoteRec
         prompt_tokens=said.prompt_tokens,
         tokens=said.tokens,
         time_s=now - seat.seated_at,
+        answer=answer,
     )
 
 
