@@ -67,6 +67,12 @@ def _engine_device(device: GgmlDevice) -> EngineDevice:
     )
 
 
+def integrated(engine: Engine | None) -> frozenset[str]:
+    """Addresses and names of the devices that the engine calls integrated."""
+    devices = [d for d in (engine.devices if engine else ()) if d.kind == "igpu"]
+    return frozenset(text for d in devices for text in (d.pci or "", d.description) if text)
+
+
 def join(vendors: Sequence[Device], engine: Engine | None) -> tuple[Device, ...]:
     """Give each vendor's device its engine name, and add those that only the engine sees."""
     seen = [d for d in (engine.devices if engine else ()) if d.kind in {"gpu", "igpu"}]

@@ -34,10 +34,11 @@ def detect(host: Host) -> Machine:
     platform, platform_notes = system.read_platform(host)
     cpu_facts, cpu_notes = cpu.read_cpu(host)
     memory_facts, memory_notes = memory.read_memory(host)
-    nvidia_devices, nvidia_notes = nvidia.read_nvidia(host, pci.read_cards(host))
+    llamacpp, engine_notes = ggml.read_llamacpp(host)
+    shared = ggml.integrated(llamacpp)
+    nvidia_devices, nvidia_notes = nvidia.read_nvidia(host, pci.read_cards(host), shared)
     amd_devices, amd_notes = amd.read_amd(host)
     apple_devices, mlx, apple_notes = apple.read_apple(host)
-    llamacpp, engine_notes = ggml.read_llamacpp(host)
     devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
     notes = [*platform_notes, *cpu_notes, *memory_notes, *nvidia_notes, *amd_notes, *apple_notes]
     notes += [*engine_notes, *_probe_notes(host), *unused(devices, llamacpp, platform)]

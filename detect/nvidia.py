@@ -63,9 +63,13 @@ class Nvml(msgspec.Struct, frozen=True):
 
 
 def read_nvidia(
-    host: Host, cards: tuple[PciCard, ...]
+    host: Host, cards: tuple[PciCard, ...], integrated: frozenset[str] = frozenset()
 ) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
-    """List the NVIDIA devices of this machine with their states, and what to do about them."""
+    """List the NVIDIA devices of this machine with their states, and what to do about them.
+
+    `integrated` holds addresses and names of those that the engine calls integrated: that flag is
+    believed above any memory figure, since NVML gives some such parts a small plausible total.
+    """
     probed = host.probe("nvml")
     here = tuple(card for card in cards if card.vendor == "nvidia")
     try:
@@ -76,7 +80,7 @@ def read_nvidia(
         return _without_nvml(here, probed)
     if nvml.init:
         return _not_started(nvml.init, here)
-    found = [device for gpu in nvml.devices for device in _devices(gpu, here)]
+    found = [device for gpu in nvml.devices for device in _devices(gpu, here, integrated)]
     notes = [note for device in found if (note := _state_note(device))]
     if not found and here:
         notes.append(
@@ -138,22 +142,25 @@ def _mute(card: PciCard, state: DeviceState) -> Device:
     )
 
 
-def _devices(gpu: NvmlDevice, cards: tuple[PciCard, ...]) -> list[Device]:
+def _devices(
+    gpu: NvmlDevice, cards: tuple[PciCard, ...], integrated: frozenset[str]
+) -> list[Device]:
     """Turn a GPU into devices: itself, or itself as parent and each of its MIG slices."""
     address = normal_address(gpu.pci)
     node = next((card.numa_node for card in cards if card.address == address), None)
-    whole = _device(gpu, address, node)
+    unified = any(word in gpu.name.lower() for word in UNIFIED_NAMES)
+    unified = unified or bool({address, gpu.name} & integrated - {""})
+    whole = _device(gpu, address, node, unified=unified)
     if not gpu.mig:
         return [whole]
     parent = msgspec.structs.replace(whole, state="parent")
-    slices = [_device(part, address, node) for part in gpu.slices]
+    slices = [_device(part, address, node, unified=False) for part in gpu.slices]
     return [parent] + [
-        msgspec.structs.replace(part, kind="mig", parent=whole.id, unified=False) for part in slices
+        msgspec.structs.replace(part, kind="mig", parent=whole.id) for part in slices
     ]
 
 
-def _device(gpu: NvmlDevice, address: str, node: int | None) -> Device:
-    unified = any(word in gpu.name.lower() for word in UNIFIED_NAMES)
+def _device(gpu: NvmlDevice, address: str, node: int | None, *, unified: bool) -> Device:
     sources = {"name": "NVML", "uuid": "NVML", "pci": "NVML"}
     total = free = None
     if not gpu.memory.error and not unified and gpu.memory.total:

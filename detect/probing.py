@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -67,12 +67,14 @@ def gather(names: Iterable[str], argument: str, timeout_s: float) -> dict[str, P
     }
 
 
-def run(name: str, argument: str, timeout_s: float) -> Probed:
-    """Run one probe."""
-    return finish(*start([name, argument]), timeout_s)
+def run(name: str, argument: str, timeout_s: float, env: Mapping[str, str] | None = None) -> Probed:
+    """Run one probe, with these variables beside its own."""
+    return finish(*start([name, argument], env), timeout_s)
 
 
-def start(argv: Sequence[str]) -> tuple["subprocess.Popen[bytes]", "_Output"]:
+def start(
+    argv: Sequence[str], env: Mapping[str, str] | None = None
+) -> tuple["subprocess.Popen[bytes]", "_Output"]:
     """Start `python -m detect.probe …` with its output in files, so that no pipe can fill."""
     output = _Output()
     child = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
@@ -80,7 +82,7 @@ def start(argv: Sequence[str]) -> tuple["subprocess.Popen[bytes]", "_Output"]:
         stdin=subprocess.DEVNULL,
         stdout=output.out,
         stderr=output.err,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env={**os.environ, **(env or {}), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         start_new_session=sys.platform != "win32",
     )
     return child, output

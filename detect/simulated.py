@@ -5,7 +5,7 @@ its own --fit measures. Weights, caches and buffers come as log lines, in MiB wi
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -64,10 +64,15 @@ class Answers(msgspec.Struct, frozen=True):
     answers: tuple[Answer, ...] = ()
 
 
-def simulate(loads: Sequence[Load], timeout_s: float = TIMEOUT_S) -> list[Simulated | str]:
-    """Simulate loads in one process of their own; a text says why one has no answer."""
+def simulate(
+    loads: Sequence[Load], env: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
+) -> list[Simulated | str]:
+    """Simulate loads in one process of their own; a text says why one has no answer.
+
+    `env` shows that process the devices that the worker will see.
+    """
     request = msgspec.json.encode(list(loads)).decode()
-    return judge(probing.run("simulate", request, timeout_s), len(loads))
+    return judge(probing.run("simulate", request, timeout_s, env), len(loads))
 
 
 def judge(probed: Probed, count: int) -> list[Simulated | str]:

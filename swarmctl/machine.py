@@ -9,7 +9,9 @@ from swarmctl import options as o
 from swarmctl.exits import Exit, Failure, wrong
 
 if TYPE_CHECKING:
+    from detect.facts import Machine
     from detect.model import Model
+    from detect.placement import Plan, PlannedWorker
     from detect.record import Record
 
 Root = Annotated[
@@ -29,6 +31,9 @@ Keep = Annotated[
 NoSeeds = Annotated[
     bool,
     typer.Option("--no-seed-variation", help="One slot each: votes come from several workers."),
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Let llama.cpp lay it out, without loading; half a second.")
 ]
 Integrated = Annotated[
     bool, typer.Option("--integrated", help="Use integrated GPUs that are left alone by default.")
@@ -64,6 +69,7 @@ def plan(
     context: o.Context = None,
     no_seed_variation: NoSeeds = False,
     integrated: Integrated = False,
+    exact: Exact = False,
     root: Root = "",
     json: o.Json = False,
 ) -> None:
@@ -92,7 +98,10 @@ def plan(
         limits_of(chosen, seed_variation=not no_seed_variation), integrated=integrated
     )
     known = _model(chosen.model)
-    got = planned(detected(RecordedHost(_answers(root))), known, limits)
+    here = detected(RecordedHost(_answers(root)))
+    got = planned(here, known, limits)
+    if exact and got.workers:
+        got = _exact(here, known, got, elsewhere=bool(root))
     if json:
         data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
     elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
@@ -100,6 +109,30 @@ def plan(
     if got.error:
         code = Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM
         raise Failure(got.error, "", got.hint, code)
+
+
+def _exact(here: "Machine", known: "Model", got: "Plan", *, elsewhere: bool) -> "Plan":
+    """The plan with llama.cpp's own layout of its first worker. Raises Failure."""
+    import msgspec
+
+    from detect.confirm import confirm
+
+    if elsewhere:
+        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
+    checked = confirm(here, known, got.workers[0])
+    if checked.error:
+        raise Failure(checked.error, "", "swarmctl doctor", Exit.NO_ROOM)
+    said = "llama.cpp's own layout agrees" if checked.fits else "llama.cpp's own layout is larger"
+    workers = (checked.worker, *got.workers[1:])
+    reasons = (*got.reasons, *(f"{said}: {text}" for text in _sums(checked.worker)))
+    warnings = (*got.warnings, *checked.notes)
+    return msgspec.structs.replace(got, workers=workers, reasons=reasons, warnings=warnings)
+
+
+def _sums(worker: "PlannedWorker") -> list[str]:
+    from detect.placement.words import total
+
+    return [total(row) for row in worker.sums]
 
 
 def doctor(json: o.Json = False) -> None:

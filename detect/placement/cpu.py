@@ -68,6 +68,7 @@ def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode
             slots=load.slots,
             context_tokens=load.context_tokens,
             cells=load.cells,
+            streams=load.streams,
             threads=threads,
             cpus=nodes[at % len(nodes)].cpus if nodes else (),
             batch_tokens=load.batch_tokens,

@@ -235,6 +235,7 @@ def _worker(
         slots=load.slots,
         context_tokens=load.context_tokens,
         cells=load.cells,
+        streams=load.streams,
         gpu_layers=layers,
         main_gpu=pin.main_gpu(devices),
         devices=tuple(device.id for device in devices),

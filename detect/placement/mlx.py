@@ -63,6 +63,7 @@ def _found(case: Case, wish: Wish, room: Room) -> Found:
         slots=load.slots,
         context_tokens=load.context_tokens,
         cells=load.cells,
+        streams=load.streams,
         gpu_layers=-1 if device is not None else 0,
         devices=(device.id,) if device is not None else (),
         threads=max(case.machine.cpu.threads // count, 1),

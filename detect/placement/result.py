@@ -69,6 +69,7 @@ class PlannedWorker(msgspec.Struct, frozen=True):
     slots: int
     context_tokens: int  # of one sequence
     cells: int  # of all sequences together: the cap on tokens x sequences
+    streams: int  # sequences that the cache holds
     gpu_layers: int = 0  # -1: all
     split_mode: Literal["none", "layer"] = "none"
     main_gpu: int = 0

@@ -33,8 +33,9 @@ def step_down(
         return smaller, "the CPU instead of the GPU"
     if worker.slots > 1:
         fewer = worker.slots // 2
-        cells = worker.cells * (fewer + 1) // (worker.slots + 1)
-        smaller = msgspec.structs.replace(worker, slots=fewer, cells=cells)
+        streams = worker.streams - worker.slots + fewer
+        cells = worker.cells // worker.streams * streams
+        smaller = msgspec.structs.replace(worker, slots=fewer, streams=streams, cells=cells)
         return smaller, f"{plural(fewer, 'slot')} instead of {worker.slots}"
     return None
 

@@ -113,7 +113,7 @@ def test_the_engine_chooses_chunks_and_threads_as_placement_believes() -> None:
 def planned(**more: object) -> PlannedWorker:
     told: dict[str, object] = {
         "engine": "llamacpp", "model": "m.gguf", "slots": 8, "context_tokens": 4096,
-        "cells": 9 * 4096, "gpu_layers": -1, "devices": ("g",),
+        "cells": 9 * 4096, "streams": 9, "gpu_layers": -1, "devices": ("g",),
     }  # fmt: skip
     return PlannedWorker(**{**told, **more})  # type: ignore[arg-type]
 

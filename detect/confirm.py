@@ -1,0 +1,81 @@
+"""The exact step before a load: llama.cpp lays the planned worker out, and the sums are corrected.
+
+What the simulated load knows better than placement is the compute buffer of each device; weights
+and caches are exact already, and a difference there means a family that the tables do not know.
+"""
+
+import msgspec
+
+from detect.facts import Machine
+from detect.model import Model
+from detect.placement.result import PlannedWorker, Sum
+from detect.simulated import Load, Simulated, simulate
+
+SURPRISE_BYTES = 1 << 20  # llama.cpp logs MiB with two decimals, a line for each cache
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """A planned worker with its sums corrected, and whether every place still holds it."""
+
+    worker: PlannedWorker
+    notes: tuple[str, ...] = ()
+    error: str = ""  # llama.cpp's own, when it refuses the model
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be loaded."""
+        return not self.error and all(row.fits for row in self.worker.sums)
+
+
+def confirm(machine: Machine, model: Model, worker: PlannedWorker) -> Confirmed:
+    """Ask llama.cpp what this worker would take. Half a second, in a process of its own."""
+    if worker.engine != "llamacpp":
+        return Confirmed(worker, ("only llama.cpp can simulate a load",))
+    (told,) = simulate([load_of(worker)], worker.env)
+    if isinstance(told, str):
+        return Confirmed(worker, error=told)
+    return corrected(machine, model, worker, told)
+
+
+def load_of(worker: PlannedWorker) -> Load:
+    """The simulation's request for a planned worker."""
+    return Load(
+        path=worker.model,
+        cells=worker.cells,
+        sequences=worker.streams,
+        ubatch=worker.batch_tokens,
+        kv_type=worker.kv_type,
+        gpu_layers=worker.gpu_layers,
+        split_mode=1 if worker.split_mode == "layer" else 0,
+        main_gpu=worker.main_gpu,
+        tensor_split=worker.tensor_split,
+        flash=worker.gpu_layers != 0,
+    )
+
+
+def corrected(machine: Machine, model: Model, worker: PlannedWorker, told: Simulated) -> Confirmed:
+    """The worker with llama.cpp's compute buffers in its sums. Pure."""
+    names = {device.engine_name: device.engine_name for device in machine.devices}
+    sums = tuple(_row(row, told, names) for row in worker.sums)
+    notes = []
+    caches = sum(row.cache_bytes for row in worker.sums)
+    if abs(caches - told.kv_bytes) > SURPRISE_BYTES:
+        notes.append(f"keys and values take {told.kv_bytes} bytes, {caches} were expected")
+        extra = max(told.kv_bytes - caches, 0)
+        sums = (
+            msgspec.structs.replace(sums[0], cache_bytes=sums[0].cache_bytes + extra),
+            *sums[1:],
+        )
+    if told.weight_bytes != model.weight_bytes:
+        notes.append(f"weights take {told.weight_bytes} bytes, {model.weight_bytes} were expected")
+    return Confirmed(msgspec.structs.replace(worker, sums=sums), tuple(notes))
+
+
+def _row(row: Sum, told: Simulated, names: dict[str, str]) -> Sum:
+    """One place's sum with the buffer that llama.cpp gives it."""
+    host = sum(size for name, size in told.compute_bytes.items() if name not in names)
+    real = told.compute_bytes.get(row.place, None if row.place in names else host)
+    if real is None:
+        return row
+    outputs = told.output_bytes if row.place not in names else 0
+    return msgspec.structs.replace(row, compute_bytes=real + outputs)
