@@ -35,8 +35,8 @@ _INSERTS = {
     "jobs": "INSERT INTO jobs VALUES(?, ?, ?, ?, ?)",
     "ballots": "INSERT OR REPLACE INTO ballots VALUES(?, ?, ?, ?)",
     "votes": "INSERT INTO votes VALUES(?, ?, ?, ?)",
-    "verdicts": "INSERT INTO verdicts VALUES(?, ?, 0, ?, ?, ?)",
-    "heard": "UPDATE verdicts SET heard = 1 WHERE n = (SELECT n FROM jobs WHERE job = ?)",
+    "verdicts": "INSERT INTO verdicts VALUES(?, ?, ?, ?, ?)",
+    "heard": "INSERT OR IGNORE INTO heard SELECT n FROM jobs WHERE job = ?",
 }
 
 
@@ -63,7 +63,7 @@ class Journal:
         self._open: dict[JobId, _Open] = {}
         self._jobs: list[tuple[Any, ...]] = []
         self._ballots: list[tuple[Any, ...]] = []
-        self._votes: dict[int, list[tuple[Any, ...]]] = {}  # by job number
+        self._votes: dict[int, list[tuple[int, VoteCounted | SeatGivenUp]]] = {}  # by job number
         self._verdicts: list[tuple[Any, ...]] = []
         self._heard: list[tuple[JobId]] = []
         self._forgotten: list[JobId] = []
@@ -110,10 +110,8 @@ class Journal:
 
     def _put_vote(self, record: VoteCounted | SeatGivenUp) -> None:
         job = self._open[record.job]
-        body = file.encode(record)
-        row = (job.n, job.votes, body, file.crc_of(body, job.n))
+        self._votes.setdefault(job.n, []).append((job.votes, record))
         job.votes += 1
-        self._votes.setdefault(job.n, []).append(row)
 
     def _put_verdict(self, record: VerdictGiven) -> None:
         verdict = record.verdict
@@ -169,8 +167,8 @@ class Journal:
             many(_INSERTS["jobs"], self._jobs)
         if self._ballots:
             many(_INSERTS["ballots"], self._ballots)
-        for rows in self._votes.values():
-            many(_INSERTS["votes"], rows)
+        if self._votes:
+            many(_INSERTS["votes"], self._vote_rows())
         if self._verdicts:
             many(_INSERTS["verdicts"], self._verdicts)
         if self._heard:
@@ -178,13 +176,20 @@ class Journal:
         if self._forgotten:
             self._forget()
 
+    def _vote_rows(self) -> Iterator[tuple[int, int, bytes, int]]:
+        """Encoded only now: most votes that decide are dropped for their verdict before."""
+        for n, votes in self._votes.items():
+            for place, record in votes:
+                body = file.encode(record)
+                yield n, place, body, file.crc_of(body, n)
+
     def _forget(self) -> None:
         found = (
             self._db.execute("SELECT n FROM jobs WHERE job = ?", (job,)).fetchone()
             for job in self._forgotten
         )
         numbers = [row for row in found if row]
-        for table in ("ballots", "votes", "verdicts", "jobs"):
+        for table in ("ballots", "votes", "heard", "verdicts", "jobs"):
             self._db.executemany(f"DELETE FROM {table} WHERE n = ?", numbers)  # noqa: S608
 
     def _clear(self) -> None:
@@ -216,7 +221,8 @@ class Journal:
     def finished(self) -> list[Finished]:
         """The results that are kept, oldest first, without their texts."""
         rows = self._db.execute(
-            "SELECT job, text_bytes, given, heard FROM verdicts JOIN jobs USING(n) ORDER BY given"
+            "SELECT job, text_bytes, given, n IN (SELECT n FROM heard) "
+            "FROM verdicts JOIN jobs USING(n) ORDER BY given"
         )
         wall = time.time()
         return [
@@ -235,6 +241,8 @@ class Journal:
 def connect(path: Path) -> sqlite3.Connection:
     """The file, as its writer opens it: transactions are begun and ended by name."""
     db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
+    db.execute("PRAGMA page_size = 8192")
+    db.execute(f"PRAGMA page_size = {file.PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
     return db
 

@@ -30,14 +30,15 @@ def loses_commits(wal: bytes) -> bool:
     frame_bytes = FRAME_HEADER_BYTES + page_bytes
     starts = range(HEADER_BYTES, len(wal) - frame_bytes + 1, frame_bytes)
     for start in starts:
+        # Frames behind the end are of an earlier round, with another salt.
+        rest = range(start, len(wal) - frame_bytes + 1, frame_bytes)
         if wal[start + 8 : start + 16] != salt:
-            return False  # of an earlier round: the log ends here
+            return any(_commits(wal, at, salt) for at in rest)
         sums = _sum(struct.unpack_from(f"{order}2I", wal, start), sums)
         words = struct.unpack_from(f"{order}{page_bytes // 4}I", wal, start + FRAME_HEADER_BYTES)
         sums = _sum(words, sums)
         if sums != struct.unpack_from(">2I", wal, start + 16):
-            later = range(start + frame_bytes, len(wal) - frame_bytes + 1, frame_bytes)
-            return any(_commits(wal, at, salt) for at in later)
+            return any(_commits(wal, at, salt) for at in rest[1:])
     return False
 
 

@@ -9,6 +9,7 @@ own structure.
     ballots   the latest ballot of each seat: attempts only count upwards
     votes     what came of each seat, in order; dropped where the verdict says it all
     verdicts  a row for each result, with its votes
+    heard     the results that a client has said ACK for
 """
 
 import zlib
@@ -36,6 +37,10 @@ VERSION = 1
 """`PRAGMA user_version`. A change of tables is a new number and a step that makes the new of the
 old; new fields in a body need none."""
 
+PAGE_BYTES = 8192
+"""Two to three jobs of 2 kB a page: with SQLite's 4096 each would take a page of its own, and a
+batch costs half as much again (measured, batches of 32)."""
+
 SCHEMA = """
 CREATE TABLE jobs(
     n INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE, accepted REAL NOT NULL,
@@ -47,8 +52,9 @@ CREATE TABLE votes(
     n INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY(n, place)) WITHOUT ROWID;
 CREATE TABLE verdicts(
-    n INTEGER PRIMARY KEY, given REAL NOT NULL, heard INTEGER NOT NULL, text_bytes INTEGER NOT NULL,
+    n INTEGER PRIMARY KEY, given REAL NOT NULL, text_bytes INTEGER NOT NULL,
     body BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE heard(n INTEGER PRIMARY KEY);
 """
 """`accepted` and `given` are seconds of the wall clock: for people, and for keeping."""
 
@@ -58,7 +64,7 @@ SELECT n, accepted, body, crc FROM jobs WHERE n NOT IN (SELECT n FROM verdicts) 
 BY_JOB = "SELECT n, accepted, body, crc FROM jobs WHERE job = ?"
 BALLOTS = "SELECT seat, attempt, voter FROM ballots WHERE n = ? ORDER BY seat"
 VOTES = "SELECT body, crc FROM votes WHERE n = ? ORDER BY place"
-VERDICT = "SELECT heard, body, crc FROM verdicts WHERE n = ?"
+VERDICT = "SELECT n IN (SELECT n FROM heard), body, crc FROM verdicts WHERE n = ?"
 
 encode = msgspec.msgpack.Encoder().encode
 _accepted = msgspec.msgpack.Decoder(JobAccepted).decode

@@ -38,6 +38,7 @@ PURE = [
     "broker/state.py",
     "broker/voters.py",
     "broker/voting",
+    "broker/wal.py",
     "worker/core.py",
     "worker/engine.py",
     "worker/speed.py",
