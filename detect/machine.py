@@ -61,9 +61,13 @@ def record(root: str = "/", timeout_s: float = probing.TIMEOUT_S) -> Record:
     parts = []
     for name in ("files", "amd"):
         got = answers.get(name, Probed(error="absent"))
-        if got.value is not None:
+        if got.value is None:
+            continue
+        try:
             parts.append(msgspec.convert(got.value, Record))
             del answers[name]
+        except msgspec.ValidationError as wrong:
+            answers[name] = Probed(error="garbage", detail=str(wrong))
     if not parts:
         parts.append(Record())
     return merge(parts[0], *parts[1:], Record(probes=answers))

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detect import probing
 from detect.facts import Device, Note
 from detect.host import RecordedHost
 from detect.nvidia import GPU_IS_LOST, Nvml, read_nvidia
@@ -65,6 +66,21 @@ def test_a_refusal_to_start_is_a_number(library: Path, behaviour: str, number: i
 
 def test_without_the_library_the_answer_says_so(tmp_path: Path) -> None:
     assert asked(tmp_path, "two").init == 12
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "timeout_s", "error"), [("hang", 1.0, "timeout"), ("crash", 60.0, "crashed")]
+)
+def test_a_driver_that_hangs_or_crashes_becomes_a_note(
+    library: Path, behaviour: str, timeout_s: float, error: str
+) -> None:
+    env = {"LD_LIBRARY_PATH": str(library), "FAKE_NVML": behaviour}
+    got = probing.run("nvml", "/", timeout_s, env)
+    assert got.error == error
+    devices, (note,) = read_nvidia(RecordedHost(Record(probes={"nvml": got})), CARDS)
+    assert {device.state for device in devices} == {"failed"}
+    assert error in note.seen
+    assert note.fix
 
 
 def test_no_devices_is_an_answer(library: Path) -> None:
