@@ -70,6 +70,8 @@ def _answers(s: m.Submit) -> Iterator[Problem]:
         yield _invalid(f"--stop {s.stop!r}", f"one of {', '.join(STOP_MODES)}")
     if s.choices and s.answer not in ("auto", "choice"):
         yield _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
+    if s.checked and s.min_agreement > 0:
+        yield _invalid("--check with --min-agreement", "the check decides: leave one of them out")
     if len(s.choices) > limits.CHOICES_MAX or not all(choice.strip() for choice in s.choices):
         yield _invalid(
             f"{len(s.choices)} choices", f"give 2 to {limits.CHOICES_MAX}, none of them empty"

@@ -73,6 +73,9 @@ def _listen(state: State, route: Route, job: Job, watch: bool) -> None:
         state.out.append(Send(route, m.Rejected(problem, job.id)))
     else:
         job.listeners[route] = watch
+        if watch:
+            untried = reports.untried(job)
+            state.out += [Send(route, told) for told in untried]
 
 
 def _no_room(state: State, said: m.Submit, now: float) -> Problem | None:
@@ -120,6 +123,13 @@ def cancel(state: State, route: Route, said: m.Cancel, now: float) -> None:
             conduct.finish(state, job, "cancelled", "cancelled by the client", now)
         else:
             state.out.append(Send(route, job.verdict))
+
+
+def checked(state: State, route: Route, said: m.Checked, now: float) -> None:
+    """A client has tried a vote; what is late or repeated changes nothing."""
+    job = state.jobs.open.get(said.job)
+    if job is not None and job.checks is not None and job.checks.result(said.seat, said.passed):
+        conduct.judge(state, job, now)
 
 
 def ack(state: State, route: Route, said: m.Ack, now: float) -> None:

@@ -68,7 +68,7 @@ def _ballot(job: Job, seats: tuple[m.BallotSeat, ...], now: float) -> m.Ballot:
 
 def judge(state: State, job: Job, now: float) -> None:
     """Look at the count after it changed: end the job, or open the seats that it wants now."""
-    judged = job.tally.judge()
+    judged = job.judge()
     if judged.outcome is not Outcome.PENDING:
         _conclude(state, job, judged, now)
     elif job.open_seats():
@@ -96,7 +96,7 @@ def finish(
 ) -> None:
     """End a job: recall what is still out, write the verdict down, and tell who asked."""
     recalls = _take_from_voters(state, job)
-    verdict = job.end(outcome, stopped, judged or job.tally.judge(), now)
+    verdict = job.end(outcome, stopped, judged or job.judge(), now)
     state.jobs.finish(job)
     state.out.append(Write(VerdictGiven(verdict)))
     if state.kept is not None:

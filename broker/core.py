@@ -45,6 +45,7 @@ _FROM_CLIENT: dict[type, Callable[[State, Route, Any, float], None]] = {
     m.Submit: clients.submit,
     m.Wait: clients.wait,
     m.Cancel: clients.cancel,
+    m.Checked: clients.checked,
     m.Status: clients.status,
     m.Jobs: clients.jobs,
     m.Show: clients.show,

@@ -10,8 +10,10 @@ from collections import deque
 
 import msgspec
 
+from broker.checks import Checks
 from broker.seeds import seed_of
 from broker.voting import Cast, Judgement, Rules, Tally
+from broker.voting.answers.auto import of_prompt
 from protocol import messages as m
 from protocol.ids import JobId, Seat, WorkerId
 
@@ -45,8 +47,9 @@ class Job:
     """A question, the seats it wants, and the count of what came back."""
 
     __slots__ = (
-        "accepted_at", "asked", "deadline_at", "deaths", "id", "listeners", "notes", "pending",
-        "prompt_bytes", "refusals", "running_tokens", "seats", "seed", "submit", "tally", "verdict",
+        "accepted_at", "asked", "checks", "deadline_at", "deaths", "id", "listeners", "notes",
+        "pending", "prompt_bytes", "refusals", "running_tokens", "seats", "seed", "submit", "tally",
+        "verdict",
     )  # fmt: skip
 
     def __init__(self, submit: m.Submit, asked: int, seed: int, now: float) -> None:
@@ -59,6 +62,7 @@ class Job:
         self.accepted_at = now
         self.deadline_at = now + submit.timeout_s
         self.tally = Tally(_rules(submit, asked))
+        self.checks = Checks(asked, submit.stop) if submit.checked else None
         self.seats: list[SeatLife] = []
         self.pending: deque[SeatLife] = deque()
         self.listeners: dict[bytes, bool] = {}  # route: wants PROGRESS
@@ -85,7 +89,8 @@ class Job:
     def open_seats(self) -> bool:
         """Create the seats that the count wants by now; True when there are new ones."""
         have = len(self.seats)
-        for number in range(have, self.tally.wanted):
+        wanted = self.checks.wanted if self.checks else self.tally.wanted
+        for number in range(have, wanted):
             seat = SeatLife(Seat(number), seed_of(self.seed, number))
             self.seats.append(seat)
             self.pending.append(seat)
@@ -119,6 +124,10 @@ class Job:
         """Count a vote; its answer, or None when its text held none. Then give it its `vote`."""
         answer = self.tally.cast(cast)
         seat.move("abstained" if answer is None else "voted")
+        if self.checks and answer is None:
+            self.checks.without()
+        elif self.checks:
+            self.checks.candidate(seat.number)
         seat.ended_at = now
         return answer
 
@@ -140,6 +149,29 @@ class Job:
         seat.reason = reason
         seat.ended_at = now
         self.tally.lose(seat.number)
+        if self.checks:
+            self.checks.without()
+
+    def judge(self) -> Judgement:
+        """Say what the count, or the check, says now. Changes nothing."""
+        judged = self.tally.judge()
+        if self.checks is None:
+            return judged
+        outcome, reason, winner = self.checks.judge()
+        answer = None if winner is None else self.tally.answer_of(winner)
+        votes = judged.votes.get(answer, 0) if answer is not None else 0
+        others = [count for other, count in judged.votes.items() if other != answer]
+        return msgspec.structs.replace(
+            judged,
+            outcome=outcome,
+            reason=reason,
+            winner=winner,
+            answer=answer,
+            agreement=votes / sum(judged.votes.values()) if votes else 0.0,
+            margin=votes - max(others, default=0) if votes else 0,
+            confidence=None,
+            mode=self.submit.stop,
+        )
 
     # ------------------------------------------------------------ the end
 
@@ -178,6 +210,8 @@ class Job:
             time_s=now - self.accepted_at,
             votes=votes,
             notes=self.notes,
+            tried=self.checks.tried if self.checks else 0,
+            passed=self.checks.passed if self.checks else 0,
         )
         return self.verdict
 
@@ -197,11 +231,16 @@ class Job:
 
 
 def _rules(submit: m.Submit, asked: int) -> Rules:
+    """How it is counted. What is checked is read once: a candidate stays what was tried."""
+    answer, stop = submit.answer, submit.stop
+    if submit.checked:
+        answer = (of_prompt(submit.prompt) or "text") if answer == "auto" else answer
+        stop = "all"
     return Rules(
         seats=asked,
-        answer=submit.answer,
+        answer=answer,
         choices=submit.choices,
         prompt=submit.prompt,
-        stop=submit.stop,
+        stop=stop,
         min_agreement=submit.min_agreement,
     )

@@ -132,3 +132,24 @@ def job_report(job: Job) -> m.JobReport:
 
 def _after(job: Job, at: float | None) -> float | None:
     return None if at is None else round(at - job.accepted_at, 4)
+
+
+def progress(job: Job, vote: m.VoteRecord) -> m.Progress:
+    """One vote as it came in, and how the count stands now."""
+    judged = job.judge()
+    cast = sum(seat.state == "voted" for seat in job.seats)
+    return m.Progress(
+        job=job.id,
+        vote=vote,
+        cast=cast,
+        asked=max(job.asked, len(job.seats)),
+        leader=judged.answer,
+        leader_votes=round(judged.agreement * cast),
+        answer_type=judged.answer_type,
+    )
+
+
+def untried(job: Job) -> list[m.Progress]:
+    """The votes of a checked job that wait to be tried, for a client that may not know of them."""
+    seats = job.checks.untried if job.checks else []
+    return [progress(job, vote) for seat in seats if (vote := job.seats[seat].vote)]

@@ -119,6 +119,7 @@ def _went_on(job: Job, record: Record, now: float) -> None:
     match record:
         case BallotIssued():
             for issued in record.seats:
+                _reach(job, issued.seat)
                 if 0 <= issued.seat < len(job.seats):
                     _issued(job.seats[issued.seat], issued.attempt)
         case VoteCounted():
@@ -146,8 +147,16 @@ def _issued(seat: SeatLife, attempt: int) -> None:
         seat.reason = REASON
 
 
+def _reach(job: Job, number: Seat) -> None:
+    """Open a checked job's later seats: that the first ones failed is not written."""
+    if job.checks is not None and number >= len(job.seats):
+        job.checks.open_all()
+        job.open_seats()
+
+
 def _seat(job: Job, number: Seat) -> SeatLife | None:
     """The seat, if it waits: of a record that was lost, nothing follows but that it waits again."""
+    _reach(job, number)
     seat = job.seats[number] if 0 <= number < len(job.seats) else None
     return seat if seat and seat.state == "waiting" else None
 

@@ -1,6 +1,6 @@
 """The conversation with workers: who joins, who answers, who has gone."""
 
-from broker import conduct
+from broker import conduct, reports
 from broker.events import Kill, Route, Send, Write
 from broker.job import Job, SeatLife
 from broker.roster import REST_S, VOTERS_MAX, Voter
@@ -94,16 +94,7 @@ def _tell_progress(state: State, job: Job, vote_record: m.VoteRecord) -> None:
     watchers = [route for route, watch in job.listeners.items() if watch]
     if not watchers:
         return
-    judged = job.tally.judge()
-    cast = sum(seat.state == "voted" for seat in job.seats)
-    told = m.Progress(
-        job=job.id,
-        vote=vote_record,
-        cast=cast,
-        asked=max(job.asked, len(job.seats)),
-        leader=judged.answer,
-        leader_votes=round(judged.agreement * cast),
-    )
+    told = reports.progress(job, vote_record)
     state.out += [Send(route, told) for route in watchers]
 
 

@@ -4,6 +4,7 @@ client and broker
     submit  = SUBMIT ( REJECTED | ACCEPTED *PROGRESS VERDICT )   same job id again: the same job
     wait    = WAIT ( REJECTED | *PROGRESS VERDICT )              from any client, at any time
     cancel  = CANCEL ( REJECTED | VERDICT )
+    check   = CHECKED                     no reply: what came of a vote of a job that is checked
     ask     = STATUS NODEREPORT | JOBS JOBLIST | SHOW ( REJECTED | JOBREPORT )
     heard   = ACK                         no reply: these verdicts need not be kept for me
     steer   = SCALE ( REJECTED | SCALED ) | DOWN STOPPING
@@ -66,6 +67,7 @@ class Submit(Message, frozen=True):
     min_agreement: float = 0.0  # below this share of the votes there is no verdict
     local: bool = False  # only voters of this node
     watch: bool = False  # PROGRESS is wanted
+    checked: bool = False  # not counted: the first vote that the client says CHECKED of wins
 
 
 class Wait(Message, frozen=True):
@@ -79,6 +81,14 @@ class Cancel(Message, frozen=True):
     """End this job now."""
 
     job: JobId
+
+
+class Checked(Message, frozen=True):
+    """This vote of a checked job was tried. Repeating it changes nothing."""
+
+    job: JobId
+    seat: Seat
+    passed: bool
 
 
 class Ack(Message, frozen=True):
@@ -143,6 +153,7 @@ class Progress(Message, frozen=True):
     asked: int
     leader: str | None = None
     leader_votes: int = 0
+    answer_type: str = ""  # as counted so far
 
 
 class Verdict(Message, frozen=True):
@@ -169,6 +180,8 @@ class Verdict(Message, frozen=True):
     time_s: float = 0.0  # from acceptance
     votes: tuple[VoteRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    tried: int = 0  # votes of a checked job that were tried
+    passed: int = 0  # of these
 
 
 class NodeReport(Message, frozen=True):
@@ -317,7 +330,7 @@ class Stop(Message, frozen=True):
     reason: str = ""
 
 
-FromClient = Submit | Wait | Cancel | Ack | Status | Jobs | Show | Scale | Down
+FromClient = Submit | Wait | Cancel | Checked | Ack | Status | Jobs | Show | Scale | Down
 FromWorker = Ready | Heartbeat | Vote | Abstain | Decline | Gone
 ToClient = (
     Accepted | Rejected | Progress | Verdict | NodeReport | JobList | JobReport | Scaled | Stopping

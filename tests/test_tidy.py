@@ -22,6 +22,7 @@ MAY_IMPORT = {
 PURE = [
     "protocol",
     "broker/admission.py",
+    "broker/checks.py",
     "broker/clients.py",
     "broker/conduct.py",
     "broker/core.py",

@@ -8,7 +8,7 @@ from broker import events as ev
 from broker.core import Broker
 from broker.state import NodeIdentity
 from protocol import messages as m
-from protocol.ids import JobId, NodeId, WorkerId
+from protocol.ids import JobId, NodeId, Seat, WorkerId
 from protocol.records import VoteCounted
 
 CLIENTS = [b"c1", b"c2"]
@@ -82,6 +82,7 @@ class Schedule:
             timeout_s=self.rng.choice([1.0, 20.0]),
             model=self.rng.choice(["", "", "d1"]),
             watch=self.rng.random() < 0.3,
+            checked=self.rng.random() < 0.2,
         )
         return ev.Received(self.rng.choice(CLIENTS), said)
 
@@ -108,6 +109,11 @@ class Schedule:
         job = JobId(f"j{self.rng.randint(0, self.submitted)}")
         return ev.Received(self.rng.choice(CLIENTS), m.Cancel(job))
 
+    def check(self) -> ev.Event:
+        job = JobId(f"j{self.rng.randint(0, self.submitted)}")
+        seat, passed = Seat(self.rng.randint(-1, 9)), self.rng.random() < 0.2
+        return ev.Received(self.rng.choice(CLIENTS), m.Checked(job, seat, passed))
+
     def die(self) -> ev.Event:
         worker = WorkerId(self.rng.choice(["w1", "w2", "w3"]))
         final, asked = self.rng.random() < 0.1, self.rng.random() < 0.2
@@ -129,7 +135,7 @@ class Schedule:
     MOVES = (  # as often as they stand here
         [tick, submit, beat] * 3
         + [answer] * 8
-        + [join] * 2
+        + [join, check] * 2
         + [cancel, die, vanish, leave, scale, ask]
     )
 
