@@ -116,7 +116,9 @@ class Tally:
             self._wanted = min(self.rules.seats, self._wanted + step)
 
     def _tied(self) -> bool:
-        return len(self._counts.by_answer) > 1 and self._counts.lead == 0 and not self._prose()
+        if self._finder.found == "text" and not self._backed():
+            return False  # prose is not drawn again to see two say the same
+        return len(self._counts.by_answer) > 1 and self._counts.lead == 0
 
     def _may_settle(self) -> bool:
         """Whether votes of this wave, in or awaited, may be enough for the early end."""
@@ -144,9 +146,12 @@ class Tally:
         return one_by_one_lead(seats, seats - self._wanted, opposed) * self._typical
 
     def _backed(self) -> bool:
-        """Whether two votes agree; one that stands alone settles nothing while others may come."""
+        """Whether two votes agree, or learned weights put one voter above the others.
+
+        A vote that stands alone among others that differ settles nothing.
+        """
         first = self._counts.first
-        return first is not None and first.votes > 1
+        return first is not None and (first.votes > 1 or bool(self._weights))
 
     def _unchangeable(self) -> tuple[Outcome, str] | None:
         """No future of the seats still out changes the outcome.
@@ -185,9 +190,9 @@ class Tally:
         if share < asked:
             reason = f"agreement {share:.2f} is below the asked {asked:.2f}"
             return self._judgement(Outcome.TIED, reason)
-        if self._prose() and len(self._counts.by_answer) > 1:
-            return self._most_central()
-        if first.votes == 1 and len(self._counts.by_answer) > 1:
+        if not self._backed() and len(self._counts.by_answer) > 1:
+            if self._finder.found == "text":
+                return self._most_central()
             return self._judgement(Outcome.TIED, "no two votes agree")
         tie = self._counts.lead == 0
         return self._judgement(
@@ -207,24 +212,15 @@ class Tally:
         judged = self._judgement(Outcome.DECIDED, reason)
         answer = self._answers[seat]
         assert answer is not None
-        chosen = self._counts.by_answer[answer]
-        rest = [c.votes for c in self._counts.by_answer.values() if c is not chosen]
+        share = self._counts.by_answer[answer].weight / self._counts.weight
         return msgspec.structs.replace(
-            judged,
-            winner=chosen.seat,
-            answer=answer,
-            agreement=chosen.weight / self._counts.weight,
-            margin=chosen.votes - max(rest, default=0),
-            confidence=None,
+            judged, winner=seat, answer=answer, agreement=share, margin=0, confidence=None
         )
 
     def _no_answer(self) -> str:
         if self._cut:
             return f"no usable answer: {self._cut} of {len(self._answers)} were cut at their length"
         return "no usable answer"
-
-    def _prose(self) -> bool:
-        return self._finder.found == "text"
 
     def _judgement(self, outcome: Outcome, reason: str) -> Judgement:
         first = self._counts.first

@@ -4,6 +4,7 @@ import re
 
 from broker.voting.answers.jsontext import find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
+from broker.voting.answers.marked import after_marker, last_box
 from broker.voting.answers.number import NUMBER
 from broker.voting.rules import Rules
 
@@ -20,8 +21,14 @@ CODE_ASKED = re.compile(
     r"|^\s*def \w+\(.*\).*:\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
+QUANTITIES = (
+    "age|amount|area|average|change|cost|count|difference|distance|height|length|mean|median|number|"
+    "percent|percentage|perimeter|price|product|profit|rate|salary|score|speed|sum|time|total|value|"
+    "volume|weight"
+)
 NUMBER_ASKED = re.compile(
-    r"\bhow (?:many|much|old|far|long|tall|fast)\b|\bwhat (?:number|percentage|percent|fraction)\b"
+    r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy)\b"
+    rf"|\b(?:what|find)\b[^.?!\n]{{0,60}}\b(?:{QUANTITIES})\b[^.?!\n]{{0,120}}[.?]?\s*$"
     r"|\b(?:calculate|compute|evaluate)\b|####",
     re.IGNORECASE,
 )
@@ -47,16 +54,17 @@ def of_prompt(prompt: str) -> str | None:
 
 
 def of_vote(text: str) -> str:
-    """Answer type that a vote's text looks like."""
+    """Answer type that a vote's text looks like; "text" when nothing marks an answer."""
     text = text.strip()
-    if "\\boxed" in text:
-        return "latex"
-    if "####" in text or NUMBER.fullmatch(text):
-        return "number"
+    box = last_box(text)
+    if box is not None:
+        return "number" if NUMBER.fullmatch(box) else "latex"
     if "```" in text:
         return "json" if find_json(text) else "code"
     if text[:1] in "{[" and find_json(text):
         return "json"
+    if NUMBER.fullmatch(text) or NUMBER.match((after_marker(text) or "")[:LABEL_CHARS_MAX]):
+        return "number"
     if len(text) <= LABEL_CHARS_MAX // 4 and "\n" not in text:
         return "label"
     return "text"
@@ -83,7 +91,12 @@ class TypeFinder:
             return False
         before = self.found
         self._votes.append(of_vote(text))
-        self.found = max(self._votes, key=self._votes.count)
+        self.found = max(self._votes, key=self._backing)
         if len(self._votes) >= self._wanted:
             self._votes = None
         return self.found != before
+
+    def _backing(self, kind: str) -> float:
+        """Votes of this type; one without any mark of an answer counts half."""
+        assert self._votes is not None
+        return self._votes.count(kind) * (0.5 if kind == "text" else 1.0)
