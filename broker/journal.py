@@ -33,7 +33,7 @@ HEARD_MAX = 512
 
 _INSERTS = {
     "jobs": "INSERT INTO jobs VALUES(?, ?, ?, ?, ?)",
-    "ballots": "INSERT OR REPLACE INTO ballots VALUES(?, ?, ?, ?)",
+    "ballots": "INSERT OR REPLACE INTO ballots VALUES(?, ?, ?, ?, ?)",
     "votes": "INSERT INTO votes VALUES(?, ?, ?, ?)",
     "verdicts": "INSERT INTO verdicts VALUES(?, ?, ?, ?, ?)",
     "heard": "INSERT OR IGNORE INTO heard SELECT n FROM jobs WHERE job = ?",
@@ -86,7 +86,8 @@ class Journal:
         match record:
             case BallotIssued():
                 n = self._open[record.job].n
-                self._ballots += [(n, s.seat, s.attempt, record.voter) for s in record.seats]
+                voter = record.voter
+                self._ballots += [(n, s.seat, s.seed, s.attempt, voter) for s in record.seats]
             case VoteCounted() | SeatGivenUp():
                 self._put_vote(record)
             case VerdictGiven():
@@ -233,7 +234,7 @@ class Journal:
     def fetch(self, job: JobId) -> tuple[Record, ...]:
         """A finished job's life; empty when it cannot be read."""
         try:
-            return tuple(life_of(self._db, job))
+            return tuple(file.read(self._db, job))
         except (sqlite3.Error, file.Damaged):
             return ()
 
@@ -245,15 +246,3 @@ def connect(path: Path) -> sqlite3.Connection:
     db.execute(f"PRAGMA page_size = {file.PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
     return db
-
-
-def life_of(db: sqlite3.Connection, job: JobId) -> list[Record]:
-    """One job's records; none when it is not here. Raises sqlite3.Error, Damaged."""
-    row = db.execute(file.BY_JOB, (job,)).fetchone()
-    if row is None:
-        return []
-    n, _, body, crc = row
-    votes = db.execute(file.VOTES, (n,)).fetchall()
-    ballots = db.execute(file.BALLOTS, (n,)).fetchall()
-    verdict = db.execute(file.VERDICT, (n,)).fetchone()
-    return file.life(n, (body, crc), ballots, votes, verdict)

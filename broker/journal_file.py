@@ -14,7 +14,7 @@ from typing import Any
 from broker.ballast import Ballast
 from broker.core import Broker
 from broker.events import Write
-from broker.journal import Journal, connect, life_of
+from broker.journal import Journal, connect
 from broker.wal import loses_commits
 from protocol import journal as file
 from protocol.ids import JobId
@@ -99,7 +99,7 @@ def _damage(path: Path) -> str:
             for (job,) in db.execute(
                 "SELECT job FROM jobs WHERE n NOT IN (SELECT n FROM verdicts)"
             ):
-                life_of(db, JobId(job))
+                file.read(db, JobId(job))
     except sqlite3.OperationalError as error:
         if "full" in str(error) or "disk I/O" in str(error):
             raise  # the disk, not the file
@@ -156,7 +156,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, job: Any) -> b
             break  # and none of those that came after it: their seats are asked again
         target.execute("INSERT INTO votes VALUES(?, ?, ?, ?)", row)
     for row in _rows(source, "SELECT * FROM ballots WHERE n = ?", n):
-        target.execute("INSERT OR IGNORE INTO ballots VALUES(?, ?, ?, ?)", row)
+        target.execute("INSERT OR IGNORE INTO ballots VALUES(?, ?, ?, ?, ?)", row)
     for row in _rows(source, "SELECT * FROM verdicts WHERE n = ?", n):
         target.execute("INSERT OR IGNORE INTO verdicts VALUES(?, ?, ?, ?, ?)", row)
     for row in _rows(source, "SELECT n FROM heard WHERE n = ?", n):

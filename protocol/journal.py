@@ -46,8 +46,8 @@ CREATE TABLE jobs(
     n INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE, accepted REAL NOT NULL,
     body BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE ballots(
-    n INTEGER NOT NULL, seat INTEGER NOT NULL, attempt INTEGER NOT NULL, voter TEXT NOT NULL,
-    PRIMARY KEY(n, seat)) WITHOUT ROWID;
+    n INTEGER NOT NULL, seat INTEGER NOT NULL, seed INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    voter TEXT NOT NULL, PRIMARY KEY(n, seat)) WITHOUT ROWID;
 CREATE TABLE votes(
     n INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY(n, place)) WITHOUT ROWID;
@@ -62,9 +62,13 @@ UNFINISHED = """
 SELECT n, accepted, body, crc FROM jobs WHERE n NOT IN (SELECT n FROM verdicts) ORDER BY n"""
 
 BY_JOB = "SELECT n, accepted, body, crc FROM jobs WHERE job = ?"
-BALLOTS = "SELECT seat, attempt, voter FROM ballots WHERE n = ? ORDER BY seat"
+BALLOTS = "SELECT seat, seed, attempt, voter FROM ballots WHERE n = ? ORDER BY seat"
 VOTES = "SELECT body, crc FROM votes WHERE n = ? ORDER BY place"
 VERDICT = "SELECT n IN (SELECT n FROM heard), body, crc FROM verdicts WHERE n = ?"
+
+NEWEST = "SELECT job FROM jobs ORDER BY n DESC LIMIT ?"
+ACCEPTED = "SELECT accepted FROM jobs WHERE job = ?"
+COUNT = "SELECT count(*) FROM jobs"
 
 encode = msgspec.msgpack.Encoder().encode
 _accepted = msgspec.msgpack.Decoder(JobAccepted).decode
@@ -93,7 +97,7 @@ def _checked(decode: Any, body: bytes, crc: int, n: int) -> Any:
 def life(
     n: int,
     accepted: tuple[bytes, int],
-    ballots: Iterable[tuple[int, int, str]],
+    ballots: Iterable[tuple[int, int, int, str]],
     votes: Iterable[tuple[bytes, int]],
     verdict: tuple[int, bytes, int] | None,
 ) -> list[Record]:
@@ -106,14 +110,29 @@ def life(
     records: list[Record] = [first]
     records += [_checked(_ended, *vote, n) for vote in votes]
     records += [
-        BallotIssued(job, voter, (m.BallotSeat(Seat(seat), 0, attempt),))
-        for seat, attempt, voter in ballots
+        BallotIssued(job, voter, (m.BallotSeat(Seat(seat), seed, attempt),))
+        for seat, seed, attempt, voter in ballots
     ]
     if verdict is not None:
         heard, body, crc = verdict
         records.append(VerdictGiven(_checked(_verdict, body, crc, n)))
         records += [VerdictHeard(job)] if heard else []
     return records
+
+
+def read(db: Any, job: JobId) -> list[Record]:
+    """One job's records, through an open sqlite3 connection; none when it is not there.
+
+    Raises Damaged, and whatever the connection raises.
+    """
+    row = db.execute(BY_JOB, (job,)).fetchone()
+    if row is None:
+        return []
+    n, _, body, crc = row
+    votes = db.execute(VOTES, (n,)).fetchall()
+    ballots = db.execute(BALLOTS, (n,)).fetchall()
+    verdict = db.execute(VERDICT, (n,)).fetchone()
+    return life(n, (body, crc), ballots, votes, verdict)
 
 
 def job_of(records: Iterable[Record]) -> JobId:

@@ -127,6 +127,7 @@ class Batch:
         self.told += 1
         if isinstance(result, m.Verdict):
             self._sink.verdict(question, result)
+            self._client.ack(result.job)
         else:
             self._sink.refused(question, result)
 

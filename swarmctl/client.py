@@ -35,6 +35,9 @@ TICK_S = 0.25
 CANCEL_S = 2.0
 """How long an interrupted client waits to see its job end."""
 
+ACK_MS = 200
+"""How long leaving may take for the sake of an ACK."""
+
 M = TypeVar("M", bound=m.Message)
 
 
@@ -68,6 +71,7 @@ class Client:
         address = home.address
         if not is_listening(home):
             raise NoBroker("no node runs here", f"nobody listens on {home.socket}")
+        self._linger_ms = 0
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 0)
@@ -90,8 +94,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Leave at once; what was not sent yet is dropped."""
-        self._context.destroy(linger=0)
+        """Leave at once; what was not sent yet is dropped, but for an ACK on its way."""
+        self._context.destroy(linger=self._linger_ms)
 
     def send(self, *said: m.Message) -> None:
         """Say these. Raises NoBroker when nobody has taken a frame for FRAMES_MAX frames."""
@@ -100,6 +104,15 @@ class Client:
                 self._socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:
             raise self._silent() from None
+
+    def ack(self, *jobs: JobId) -> None:
+        """These verdicts are shown or stored: the broker may forget them when it needs the room.
+
+        Lost with a broker that goes, which then only keeps them longer.
+        """
+        with contextlib.suppress(NoBroker):
+            self.send(m.Ack(jobs))
+            self._linger_ms = ACK_MS
 
     def receive(self, timeout_s: float) -> list[m.Message]:
         """What the broker says next, in order; empty when it says nothing for `timeout_s`."""
@@ -129,17 +142,21 @@ class Client:
         raise self._silent()
 
     def listen(
-        self, follow: Follow, until_s: float | None = None, tick: Callable[[], None] | None = None
+        self,
+        follow: Follow,
+        until_s: float | None = None,
+        tick: Callable[[], None] | None = None,
+        tick_s: float = TICK_S,
     ) -> Iterator[m.Message]:
         """What is said about the followed jobs, until all have ended (or `until_s` has passed).
 
-        Says again what must be, over reconnects. `tick` is called every TICK_S. Jobs may be added
+        Says again what must be, over reconnects. `tick` is called every `tick_s`. Jobs may be added
         to `follow` between two messages. Raises NoBroker after GIVE_UP_S of silence.
         """
         deadline_at = monotonic() + until_s if until_s is not None else float("inf")
-        tick_s = float("inf") if tick is None else TICK_S
+        wait_s = float("inf") if tick is None else tick_s
         while follow.jobs and (now := monotonic()) < deadline_at:
-            for said in self.receive(min(follow.due_s(now), deadline_at - now, tick_s)):
+            for said in self.receive(min(follow.due_s(now), deadline_at - now, wait_s)):
                 answers, news = follow.heard(said, monotonic())
                 if answers:
                     self.send(*answers)

@@ -9,10 +9,11 @@ from swarmctl import options as o
 from swarmctl.exits import Exit, Failure
 
 if TYPE_CHECKING:
+    from detect.home import Home
     from protocol import messages as m
     from swarmctl.client import Client
 
-app = typer.Typer(help="List, show, wait for and cancel jobs.", invoke_without_command=True)
+app = typer.Typer(help="List, show, wait for, cancel and replay jobs.", invoke_without_command=True)
 
 Job = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `jobs ls` shows it.")]
 JobList = Annotated[list[str], typer.Argument(metavar="JOB…", help="Job ids.")]
@@ -30,15 +31,20 @@ def _start(context: typer.Context) -> None:
 
 @app.command("ls")
 def ls(limit: Limit = 50, json: o.Json = False) -> None:
-    """List the newest jobs."""
+    """List the newest jobs; from the journal while no node runs."""
     from detect import home
     from protocol import messages as m
-    from swarmctl import asjson, render
-    from swarmctl.client import Client
+    from swarmctl import asjson, history, render
+    from swarmctl.client import Client, is_listening
     from swarmctl.out import data, ink, wide
 
-    with Client(home.find()) as client:
-        listed = client.ask(m.Jobs(limit=limit), m.JobList)
+    here = home.find()
+    if is_listening(here):
+        with Client(here) as client:
+            listed = client.ask(m.Jobs(limit=limit), m.JobList)
+    else:
+        with history.opened(here) as journal:
+            listed = journal.jobs(limit)
     data(asjson.line(asjson.jobs(listed)) if json else render.jobs(listed, wide(), ink(sys.stdout)))
 
 
@@ -46,15 +52,53 @@ def ls(limit: Limit = 50, json: o.Json = False) -> None:
 def show(job: Job, json: o.Json = False) -> None:
     """Tell a job's life in order: its seats, its votes, why it stopped."""
     from detect import home
-    from protocol import messages as m
-    from protocol.ids import JobId
     from swarmctl import asjson, render
-    from swarmctl.client import Client
     from swarmctl.out import data, ink
 
-    with Client(home.find()) as client:
-        report = client.ask(m.Show(job=JobId(job)), m.JobReport)
+    report = _report(home.find(), job)
     data(asjson.line(asjson.job(report)) if json else render.job(report, ink(sys.stdout)))
+
+
+def _report(here: "Home", job: str) -> "m.JobReport":
+    """A job's life, as the broker tells it, or the journal while there is none."""
+    from protocol import messages as m
+    from protocol.ids import JobId
+    from swarmctl import history
+    from swarmctl.client import Client, is_listening
+
+    if is_listening(here):
+        with Client(here) as client:
+            return client.ask(m.Show(job=JobId(job)), m.JobReport)
+    with history.opened(here) as journal:
+        return journal.job(job)
+
+
+@app.command("replay")
+def replay(job: Job, json: o.Json = False) -> None:
+    """Ask with the same seeds again, and say where the texts differ. Exit code 1 if any does."""
+    from detect import home
+    from protocol.ids import JobId
+    from swarmctl import asjson, ask, uuid7
+    from swarmctl import replay as r
+    from swarmctl.out import data, talk
+    from swarmctl.submit import any_node
+
+    report = _report(home.find(), job)
+    if report.verdict is None or not report.verdict.votes:
+        raise Failure(
+            f"the job {job} has no votes to compare with", "", f"swarmctl jobs show {job}"
+        )
+    with any_node(r.again(report, JobId(uuid7.job_id()))) as (client, put):
+        verdict = ask.ask(client, put)
+        client.ack(verdict.job)
+    compared = r.compare(report.verdict.votes, verdict.votes)
+    if json:
+        data(asjson.line(r.record(job, put, compared)))
+    else:
+        data("\n".join(map(r.line, compared)))
+    same = sum(c.state == "same" for c in compared)
+    talk(f"{same} of {len(compared)} texts are the same")
+    raise typer.Exit(Exit.DONE if same == len(compared) else Exit.FAILED)
 
 
 @app.command("wait")
@@ -64,7 +108,7 @@ def wait(jobs: JobList, timeout: Timeout = None, json: o.Json = False) -> None:
 
     from detect import home
     from detect.keys import duration_s
-    from swarmctl.client import Client
+    from swarmctl.client import Client, is_listening
     from swarmctl.out import fail
 
     try:
@@ -72,7 +116,10 @@ def wait(jobs: JobList, timeout: Timeout = None, json: o.Json = False) -> None:
     except ValueError:
         raise typer.BadParameter(f"--timeout {timeout!r} is no duration: 60s, 2m, 1h") from None
     codes = []
-    with Client(home.find()) as client:
+    here = home.find()
+    if not is_listening(here):
+        raise typer.Exit(next((code for code in _ended(here, jobs, json) if code), 0))
+    with Client(here) as client:
         for job in jobs:
             try:
                 codes.append(_wait_one(client, job, until_at - monotonic(), json))
@@ -82,6 +129,29 @@ def wait(jobs: JobList, timeout: Timeout = None, json: o.Json = False) -> None:
                 fail(error)
                 codes.append(error.code)
     raise typer.Exit(next((code for code in codes if code), 0))
+
+
+def _ended(here: "Home", jobs: list[str], json: bool) -> list[int]:
+    """Tell the verdicts that the journal holds; without a broker no job can end."""
+    from swarmctl import history
+    from swarmctl.client import exit_code
+    from swarmctl.exits import NoBroker
+    from swarmctl.out import fail
+
+    codes: list[int] = []
+    with history.opened(here) as journal:
+        for job in jobs:
+            try:
+                verdict = journal.job(job).verdict
+                if verdict is None:
+                    because = "it goes on where it was when the node runs again"
+                    raise NoBroker(f"the job {job} has not ended, and no node runs here", because)
+                _tell(verdict, json)
+                codes.append(exit_code(verdict))
+            except Failure as error:
+                fail(error)
+                codes.append(error.code)
+    return codes
 
 
 def _wait_one(client: "Client", job: str, left_s: float, json: bool) -> int:
@@ -94,6 +164,7 @@ def _wait_one(client: "Client", job: str, left_s: float, json: bool) -> int:
     if verdict is None:
         raise Failure(f"the job {job} has not ended yet", "the time to wait is over", "", 6)
     _tell(verdict, json)
+    client.ack(verdict.job)
     return exit_code(verdict)
 
 
@@ -118,4 +189,6 @@ def cancel(job: Job, json: o.Json = False) -> None:
     from swarmctl.client import Client
 
     with Client(home.find()) as client:
-        _tell(client.ask(m.Cancel(job=JobId(job)), m.Verdict), json)
+        verdict = client.ask(m.Cancel(job=JobId(job)), m.Verdict)
+        _tell(verdict, json)
+        client.ack(verdict.job)

@@ -54,6 +54,7 @@ def _start(settings: Settings, model: str, folder: Path, log: IO[bytes]) -> subp
         "context": settings.context or "auto",
         "gpu_layers": settings.gpu_layers,
         "name": settings.name,
+        "durability": "none",  # its folder goes with it
     }
     broker = node.command(flags, lifeline=True)
     sh = shutil.which("sh")

@@ -31,6 +31,8 @@ def submit(
     stop: o.Stop = None,
     timeout: o.Timeout = None,
     min_agreement: o.MinAgreement = None,
+    check: o.Check = None,
+    check_timeout: o.CheckTimeout = None,
     local: o.Local = False,
     detach: o.Detach = False,
     file: o.File = None,
@@ -53,13 +55,14 @@ def submit(
         "local": local or None,
     }
     _check_together(prompt, detach, file, out)
+    _check_alone(check, check_timeout, detach, file)
     rest = {"choices": _choices(choices), "system": system, "seed": seed, "model": model}
     if file is not None:
         _submit_file(file, out, flags, rest, json)
     elif detach:
         _submit_detached(prompt, flags, rest, json)
     else:
-        _submit_one(prompt, flags, rest, json)
+        _submit_one(prompt, flags, rest, json, _command(check, check_timeout))
 
 
 def _check_together(prompt: str | None, detach: bool, file: str | None, out: str | None) -> None:
@@ -69,6 +72,36 @@ def _check_together(prompt: str | None, detach: bool, file: str | None, out: str
         raise wrong("--file with --detach", "a file's results are waited for", "leave --detach out")
     if out is not None and file is None:
         raise wrong("--out without --file", "one answer goes to stdout", "use > FILE")
+
+
+def _check_alone(check: str | None, timeout: str | None, detach: bool, file: str | None) -> None:
+    if check is None and timeout is not None:
+        raise wrong("--check-timeout without --check", "nothing is run", "--check CMD")
+    if check is not None and not check.strip():
+        raise wrong("--check is empty", "nothing would be run", "--check 'python3 -'")
+    if check is not None and (detach or file is not None):
+        other = "--detach" if detach else "--file"
+        raise wrong(
+            f"--check with {other}",
+            "the command runs here, while the votes of one question come in",
+            f"leave {other} out",
+        )
+
+
+def _command(check: str | None, timeout: str | None) -> tuple[str, float] | None:
+    """The user's command and the seconds that one run of it may take."""
+    from detect.keys import duration_s
+    from swarmctl.check import TIMEOUT_S
+
+    if check is None:
+        return None
+    try:
+        seconds = TIMEOUT_S if timeout is None else duration_s(timeout)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise wrong(f"--check-timeout {timeout!r}", "it is no duration above 0", "500ms, 10s, 2m")
+    return check, seconds
 
 
 def _choices(text: str | None) -> tuple[str, ...]:
@@ -114,40 +147,56 @@ def _template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
 
 
 def _submit_one(
-    prompt: str | None, flags: dict[str, Any], rest: dict[str, Any], json: bool
+    prompt: str | None,
+    flags: dict[str, Any],
+    rest: dict[str, Any],
+    json: bool,
+    check: tuple[str, float] | None,
 ) -> None:
     import msgspec
 
-    from swarmctl import asjson, questions, render, uuid7
+    from swarmctl import questions, uuid7
     from swarmctl.ask import Interrupted, ask
+    from swarmctl.check import Checker
     from swarmctl.client import exit_code
-    from swarmctl.out import data, ink, talk, watched
-    from swarmctl.text import safe_text
+    from swarmctl.out import talk, watched
 
+    told = watched() and not json
     job = msgspec.structs.replace(
         _template(flags, rest),
         job=uuid7.job_id(),
         prompt=questions.prompt(prompt),
-        watch=watched() and not json,
+        watch=told or check is not None,
+        checked=check is not None,
     )
     code: int = Exit.INTERRUPTED
-    with _any_node(job) as (client, asked):
+    checker = Checker(*check, told=told) if check else None
+    with any_node(job) as (client, asked), checker or contextlib.nullcontext():
         try:
-            verdict = ask(client, asked)
+            verdict = ask(client, asked, checker)
             code = exit_code(verdict)
         except Interrupted as error:
             if error.verdict is None:
                 talk(f"the job {job.job} may still run: swarmctl jobs cancel {job.job}")
                 raise typer.Exit(code) from None
             verdict = error.verdict
+        _print(verdict, json)
+        client.ack(verdict.job)
+    raise typer.Exit(code)
+
+
+def _print(verdict: "m.Verdict", json: bool) -> None:
+    from swarmctl import asjson, render
+    from swarmctl.out import data, ink, talk
+    from swarmctl.text import safe_text
+
     if json:
         data(asjson.line(asjson.verdict(verdict)))
-    else:
-        shown = render.answer(verdict)
-        if shown is not None:
-            data(safe_text(shown) if sys.stdout.isatty() else shown)
-        talk(render.verdict(verdict, ink(sys.stderr)))
-    raise typer.Exit(code)
+        return
+    shown = render.answer(verdict)
+    if shown is not None:
+        data(safe_text(shown) if sys.stdout.isatty() else shown)
+    talk(render.verdict(verdict, ink(sys.stderr)))
 
 
 def _submit_detached(
@@ -187,13 +236,13 @@ def _submit_file(
     with results.sink(out, json) as sink:
         left = [question for question in asked if question.id not in sink.there]
         if left:
-            with _any_node(template) as (client, job):
+            with any_node(template) as (client, job):
                 batch.run(client, job, left, sink)
     raise typer.Exit(Exit.FAILED if sink.failed else Exit.DONE)
 
 
 @contextlib.contextmanager
-def _any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
+def any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
     """A conversation with this home's node, or with a private one that lives as long."""
     import os
 
