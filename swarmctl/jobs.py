@@ -80,15 +80,17 @@ def replay(job: Job, json: o.Json = False) -> None:
     from protocol.ids import JobId
     from swarmctl import asjson, ask, uuid7
     from swarmctl import replay as r
+    from swarmctl.client import Client
     from swarmctl.out import data, talk
-    from swarmctl.submit import any_node
 
-    report = _report(home.find(), job)
+    here = home.find()
+    report = _report(here, job)
     if report.verdict is None or not report.verdict.votes:
         raise Failure(
             f"the job {job} has no votes to compare with", "", f"swarmctl jobs show {job}"
         )
-    with any_node(r.again(report, JobId(uuid7.job_id()))) as (client, put):
+    put = r.again(report, JobId(uuid7.job_id()))
+    with Client(here) as client:
         verdict = ask.ask(client, put)
         client.ack(verdict.job)
     compared = r.compare(report.verdict.votes, verdict.votes)

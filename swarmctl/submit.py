@@ -171,7 +171,7 @@ def _submit_one(
     )
     code: int = Exit.INTERRUPTED
     checker = Checker(*check, told=told) if check else None
-    with any_node(job) as (client, asked), checker or contextlib.nullcontext():
+    with _any_node(job) as (client, asked), checker or contextlib.nullcontext():
         try:
             verdict = ask(client, asked, checker)
             code = exit_code(verdict)
@@ -236,13 +236,13 @@ def _submit_file(
     with results.sink(out, json) as sink:
         left = [question for question in asked if question.id not in sink.there]
         if left:
-            with any_node(template) as (client, job):
+            with _any_node(template) as (client, job):
                 batch.run(client, job, left, sink)
     raise typer.Exit(Exit.FAILED if sink.failed else Exit.DONE)
 
 
 @contextlib.contextmanager
-def any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
+def _any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
     """A conversation with this home's node, or with a private one that lives as long."""
     import os
 
