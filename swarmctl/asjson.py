@@ -33,6 +33,8 @@ def verdict(v: m.Verdict) -> Record:
         "declined": v.declined,
         "lost": v.lost,
         "cancelled": v.cancelled,
+        "tried": v.tried,
+        "passed": v.passed,
         "stopped": v.stopped,
         "tokens": v.tokens,
         "tokens_cancelled": v.tokens_cancelled,

@@ -4,9 +4,10 @@ import sys
 from time import monotonic
 
 from protocol import messages as m
-from protocol.ids import Seat
+from protocol.ids import JobId, Seat
 from swarmctl import render
-from swarmctl.client import Client, refusal
+from swarmctl.check import LOOK_S, Checker
+from swarmctl.client import TICK_S, Client, refusal
 from swarmctl.exits import NoBroker
 from swarmctl.follow import Follow, Request
 from swarmctl.out import Progress, ink, talk
@@ -20,10 +21,13 @@ class Interrupted(Exception):
         self.verdict = verdict
 
 
-def ask(client: Client, submit: m.Submit) -> m.Verdict:
-    """Submit and wait. Ctrl-C cancels the job and raises Interrupted; a second one leaves."""
+def ask(client: Client, submit: m.Submit, checker: Checker | None = None) -> m.Verdict:
+    """Submit and wait; `checker` tries the votes of a job that is checked.
+
+    Ctrl-C cancels the job and raises Interrupted; a second one leaves.
+    """
     try:
-        return _end(client, submit)
+        return _end(client, submit, checker)
     except KeyboardInterrupt:
         raise Interrupted(next(iter(client.cancel(submit.job)), None)) from None
     except NoBroker as error:
@@ -49,32 +53,58 @@ def put(client: Client, submit: m.Submit) -> m.Accepted:
     raise AssertionError("a job ended that was never accepted")
 
 
-def _end(client: Client, submit: m.Submit) -> m.Verdict:
-    verdict = _heard(client, submit, None)
+def _end(client: Client, submit: m.Submit, checker: Checker | None) -> m.Verdict:
+    verdict = _heard(client, submit, None, checker)
     assert verdict is not None, "listening ended before the job did"
     return verdict
 
 
-def _heard(client: Client, request: Request, timeout_s: float | None) -> m.Verdict | None:
+def _heard(
+    client: Client, request: Request, timeout_s: float | None, checker: Checker | None = None
+) -> m.Verdict | None:
     follow = Follow(monotonic())
     client.send(*follow.add(request, monotonic()))
     told: set[Seat] = set()
+
+    def tick() -> None:
+        progress.tick()
+        if checker is not None:
+            _try(client, request.job, checker, progress)
+
+    tick_s = TICK_S if checker is None else LOOK_S
     with Progress("waiting for the first vote") as progress:
-        for said in client.listen(follow, timeout_s, progress.tick):
+        for said in client.listen(follow, timeout_s, tick, tick_s):
             match said:
                 case m.Rejected():
                     raise refusal(said.problem)
                 case m.Progress():
-                    progress.clear()
+                    if checker is not None:
+                        checker.add(said)
+                    if said.vote.seat not in told and _is_told(checker):
+                        progress.clear()
+                        talk(render.progress(said, ink(sys.stderr)))
                     told.add(said.vote.seat)
-                    talk(render.progress(said, ink(sys.stderr)))
                     progress.say(f"{said.cast} of {said.asked} votes are in")
                 case m.Verdict():
                     progress.clear()
-                    if request.watch:
+                    if request.watch and _is_told(checker):
                         _rest(said, told)
                     return said
     return None
+
+
+def _is_told(checker: Checker | None) -> bool:
+    """Whether somebody reads of votes as they come: else they come for the checker alone."""
+    return checker is None or checker.told
+
+
+def _try(client: Client, job: JobId, checker: Checker, progress: Progress) -> None:
+    """Say what came of the candidates that were tried since the last look."""
+    for tried in checker.poll():
+        client.send(m.Checked(job=job, seat=tried.seat, passed=tried.passed))
+        if checker.told:
+            progress.clear()
+            talk(render.tried(tried.seat, tried.passed, tried.why, ink(sys.stderr)))
 
 
 def _rest(verdict: m.Verdict, told: set[Seat]) -> None:

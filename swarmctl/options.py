@@ -39,6 +39,17 @@ Timeout = Annotated[
 MinAgreement = Annotated[
     float | None, typer.Option(help="Below this share of the votes there is no verdict. [0]")
 ]
+Check = Annotated[
+    str | None,
+    typer.Option(
+        help="Run this here on each vote, on its standard input; the first that it passes with "
+        "exit code 0 wins, whatever the count.",
+        metavar="CMD",
+    ),
+]
+CheckTimeout = Annotated[
+    str | None, typer.Option(help="For one run of --check; it fails then. [10s]", metavar="TIME")
+]
 Local = Annotated[bool, typer.Option("--local", help="Only voters of this node.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Print the job id and leave.")]
 File = Annotated[

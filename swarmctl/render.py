@@ -6,6 +6,9 @@ from protocol import messages as m
 from swarmctl.asjson import winner_text
 from swarmctl.text import PLAIN, Ink, pad, plural, safe_text, seconds, shorten, size, table
 
+WHY_COLUMNS = 120
+"""Of what a check printed last: enough of an assertion to tell which."""
+
 ANSWER_COLUMNS = 40
 """Of an answer in a line of votes: enough to tell answers apart."""
 
@@ -33,6 +36,13 @@ def vote(v: m.VoteRecord, ink: Ink = PLAIN) -> str:
     return f"  {shown}  {ink.dim(where)}"
 
 
+def tried(seat: int, passed: bool, why: str, ink: Ink = PLAIN) -> str:
+    """What the user's check said of one vote."""
+    if passed:
+        return f"  seat {seat} {ink.green('passed the check')}"
+    return f"  seat {seat} {ink.yellow('failed the check')}: {shorten(why, WHY_COLUMNS)}"
+
+
 def verdict(v: m.Verdict, ink: Ink = PLAIN) -> str:
     """How clear it was, why it stopped, and what that saved."""
     lines = [_outcome(v, ink)]
@@ -48,6 +58,9 @@ def verdict(v: m.Verdict, ink: Ink = PLAIN) -> str:
 
 
 def _outcome(v: m.Verdict, ink: Ink) -> str:
+    if v.outcome == "decided" and v.passed:
+        tried = f"{v.passed} of {plural(v.tried, 'vote')} tried passed"
+        return f"{ink.green('decided')} by the check: {tried}"
     if v.outcome == "decided":
         votes = sum(vote.answer is not None for vote in v.votes)
         share = f"{_for_it(v)} of {plural(votes, 'vote')} ({v.agreement:.0%})"
