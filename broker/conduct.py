@@ -37,7 +37,7 @@ def _seat(state: State, job: Job, free: list[Voter], now: float) -> int:
         voter = seating.choose(seating.eligible(job, free, state.roster))
         if voter is None:
             break
-        seat = job.pending.popleft()
+        seat = job.pending.pop(0)
         voter.open[job.id, seat.number] = None
         if voter.credit <= 0:
             free.remove(voter)

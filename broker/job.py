@@ -6,8 +6,6 @@ a seat   waiting -> open -> voted | abstained | cancelled
          waiting -> declined | lost | cancelled           nobody left to give it to
 """
 
-from collections import deque
-
 import msgspec
 
 from broker.checks import Checks
@@ -64,7 +62,7 @@ class Job:
         self.tally = Tally(_rules(submit, asked))
         self.checks = Checks(asked, submit.stop) if submit.checked else None
         self.seats: list[SeatLife] = []
-        self.pending: deque[SeatLife] = deque()
+        self.pending: list[SeatLife] = []  # a deque alone takes 600 bytes, in each of 10,000 jobs
         self.listeners: dict[bytes, bool] = {}  # route: wants PROGRESS
         self.refusals: dict[WorkerId, str] = {}  # voters that can never answer it, and why
         self.running_tokens: dict[WorkerId, int] = {}  # of open seats, as last reported
@@ -109,7 +107,7 @@ class Job:
         seat.move("waiting")
         seat.voter = None
         seat.reason = reason
-        self.pending.appendleft(seat)
+        self.pending.insert(0, seat)
 
     def awaited(self, number: Seat, attempt: int, voter: WorkerId) -> SeatLife | None:
         """The open seat that this vote is for; None when it is late, repeated or not asked for."""

@@ -67,7 +67,8 @@ def restore(
             state.jobs.add(job)
             if not job.pending:
                 state.jobs.unwait(job)
-            conduct.judge(state, job, now)
+            if any(seat.state != "waiting" for seat in job.seats):
+                conduct.judge(state, job, now)
 
 
 def remember(state: State, finished: Iterable[Finished], now: float) -> None:

@@ -42,6 +42,7 @@ def again(report: m.JobReport, job: JobId) -> m.Submit:
         stop="all",
         min_agreement=0.0,
         watch=False,
+        checked=False,
     )
 
 

@@ -73,28 +73,38 @@ def of_vote(text: str) -> str:
 class TypeFinder:
     """The answer type of one job, final after a few votes."""
 
-    __slots__ = ("_votes", "_wanted", "choices", "found", "seen")
+    __slots__ = ("_found", "_prompt", "_votes", "_wanted", "choices", "seen")
 
     def __init__(self, rules: Rules) -> None:
         self.choices = rules.choices
         self._votes: list[str] | None = None  # types of the first votes, while it is open
         self._wanted = min(VOTES_SEEN, (rules.seats + 1) // 2)
-        self.found = "choice" if rules.choices else rules.answer
-        if self.found == "auto":
-            asked = of_prompt(rules.prompt) if rules.prompt else None
-            self.found = asked or "text"
+        self._prompt = rules.prompt
+        self._found = "choice" if rules.choices else rules.answer
+
+    @property
+    def found(self) -> str:
+        """The type as far as it is known.
+
+        The prompt is looked at when this is first asked for: most of a millisecond for a long one,
+        which neither accepting a job nor taking up thousands after a restart should cost.
+        """
+        if self._found == "auto":
+            asked = of_prompt(self._prompt) if self._prompt else None
+            self._found = asked or "text"
             self._votes = None if asked else []
+        return self._found
 
     def look(self, text: str) -> bool:
         """Learn from one more vote; True when those before were read as another type."""
+        before = self.found
         if self._votes is None:
             return False
-        before = self.found
         self._votes.append(of_vote(text))
-        self.found = max(self._votes, key=self._backing)
+        self._found = max(self._votes, key=self._backing)
         if len(self._votes) >= self._wanted:
             self._votes = None
-        return self.found != before
+        return self._found != before
 
     def _backing(self, kind: str) -> float:
         """Votes of this type; one without any mark of an answer counts half."""
