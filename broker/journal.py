@@ -7,7 +7,7 @@ checkpoints, the file stays intact) and `power` with one a turn (FULL).
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -210,13 +210,14 @@ class Journal:
         From here on they may be written about. Raises protocol.journal.Damaged.
         """
         wall = time.time()
-        for n, accepted, body, crc in self._db.execute(file.UNFINISHED).fetchall():
-            votes = self._db.execute(file.VOTES, (n,)).fetchall()
-            ballots = self._db.execute(file.BALLOTS, (n,)).fetchall()
-            records = file.life(n, (body, crc), ballots, votes, None)
+        votes = _by_job(self._db.execute(file.UNFINISHED_VOTES))
+        ballots = _by_job(self._db.execute(file.UNFINISHED_BALLOTS))
+        for n, accepted, body, crc in self._db.execute(file.UNFINISHED):
+            ended = votes.get(n, [])
+            records = file.life(n, (body, crc), ballots.get(n, []), ended, None)
             submit = records[0].submit  # type: ignore[union-attr]
             size = len(submit.prompt) + len(submit.system)
-            self._open[submit.job] = _Open(n, size, len(votes))
+            self._open[submit.job] = _Open(n, size, len(ended))
             yield max(0.0, wall - accepted), records
 
     def finished(self) -> list[Finished]:
@@ -237,6 +238,14 @@ class Journal:
             return tuple(file.read(self._db, job))
         except (sqlite3.Error, file.Damaged):
             return ()
+
+
+def _by_job(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]:
+    """Rows by the job number that is first in each."""
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for n, *rest in rows:
+        found.setdefault(n, []).append(tuple(rest))
+    return found
 
 
 def connect(path: Path) -> sqlite3.Connection:

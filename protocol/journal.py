@@ -61,6 +61,15 @@ CREATE TABLE heard(n INTEGER PRIMARY KEY);
 UNFINISHED = """
 SELECT n, accepted, body, crc FROM jobs WHERE n NOT IN (SELECT n FROM verdicts) ORDER BY n"""
 
+UNFINISHED_BODIES = "SELECT n, body, crc FROM jobs WHERE n NOT IN (SELECT n FROM verdicts)"
+
+UNFINISHED_VOTES = """
+SELECT n, body, crc FROM votes WHERE n NOT IN (SELECT n FROM verdicts) ORDER BY n, place"""
+
+UNFINISHED_BALLOTS = """
+SELECT n, seat, seed, attempt, voter FROM ballots
+WHERE n NOT IN (SELECT n FROM verdicts) ORDER BY n, seat"""
+
 BY_JOB = "SELECT n, accepted, body, crc FROM jobs WHERE job = ?"
 BALLOTS = "SELECT seat, seed, attempt, voter FROM ballots WHERE n = ? ORDER BY seat"
 VOTES = "SELECT body, crc FROM votes WHERE n = ? ORDER BY place"
@@ -85,9 +94,14 @@ def crc_of(body: bytes, n: int) -> int:
     return zlib.crc32(body, n & 0xFFFFFFFF)
 
 
-def _checked(decode: Any, body: bytes, crc: int, n: int) -> Any:
-    if crc_of(body, n) != crc:
+def check(body: Any, crc: int, n: int) -> None:
+    """Raises Damaged when a body is not what was written into this row."""
+    if not isinstance(body, bytes) or crc_of(body, n) != crc:
         raise Damaged(f"a body of job {n} differs from its check")
+
+
+def _checked(decode: Any, body: bytes, crc: int, n: int) -> Any:
+    check(body, crc, n)
     try:
         return decode(body)
     except ValueError as error:
