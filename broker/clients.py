@@ -1,6 +1,6 @@
 """The conversation with clients: what they ask for, and what they are told."""
 
-from broker import admission, conduct, reports
+from broker import admission, conduct, learning, reports
 from broker.events import JournalFull, Kill, Route, Send, Spawn, Write
 from broker.fleet import WORKERS_MAX
 from broker.job import Job
@@ -33,7 +33,7 @@ def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
         state.out.append(Send(route, m.Rejected(problem, said.job)))
         return
     job = _new_job(state, said, now)
-    state.out.append(Write(JobAccepted(job.submit, job.asked, job.seed, job.notes)))
+    state.out.append(Write(JobAccepted(job.submit, job.asked, job.seed, job.notes, job.weights)))
     job.listeners[route] = said.watch
     _accepted(state, route, job)
     job.open_seats()
@@ -45,7 +45,9 @@ def _new_job(state: State, said: m.Submit, now: float) -> Job:
     distinct = said.votes
     if said.temperature == 0 and said.votes > 1:
         distinct = min(said.votes, max(1, len(state.roster.digests(said.model))))
-    job = Job(said, distinct, seed, now)
+    weights, leaders = learning.weigh(state, said)
+    job = Job(said, distinct, seed, now, weights)
+    job.leaders = leaders
     if distinct < said.votes:
         job.notes = (
             f"temperature 0: each of {said.votes} seats of one model would give the same text, "
@@ -132,6 +134,11 @@ def checked(state: State, route: Route, said: m.Checked, now: float) -> None:
         conduct.judge(state, job, now)
 
 
+def models(state: State, route: Route, said: m.Models, now: float) -> None:
+    """The models that vote here, and how reliable they have been."""
+    state.out.append(Send(route, learning.models(state)))
+
+
 def ack(state: State, route: Route, said: m.Ack, now: float) -> None:
     """Somebody has these verdicts for good."""
     if state.kept is not None:
@@ -200,13 +207,13 @@ def scale(state: State, route: Route, said: m.Scale, now: float) -> None:
         state.out.append(Send(route, m.Rejected(problem)))
         return
     before = state.fleet.wanted()
-    grow(state, said.workers)
-    for child in state.fleet.shrink(said.workers):
+    for child in state.fleet.shrink(said.workers):  # first: a failed one that goes is not retried
         if voter := state.roster.by_id.get(child.worker):
             voter.draining = True
             state.out.append(Send(voter.route, m.Stop(reason="scaled down")))
         elif child.pid is not None:  # still loading: it would not hear us
             state.out.append(Kill(child.worker))
+    grow(state, said.workers)
     state.out.append(Send(route, m.Scaled(said.workers, before)))
 
 
