@@ -44,8 +44,8 @@ def test_the_demo_question_is_answered_right_by_a_majority_of_eight(answerer: An
 
 
 def test_one_sample_is_often_wrong_and_the_majority_less_often(answerer: Answerer) -> None:
-    """The model card has the figures, over more stories; these bounds hold for 50 of them."""
-    stories = list(itertools.islice(unseen(random.Random(2)), 50))
+    """The model card has the figures, over more stories; these bounds are loose, for 32."""
+    stories = list(itertools.islice(unseen(random.Random(2)), 32))
     accuracy = measure(answerer, stories, votes=8, sampling=Sampling(), system="")
     assert 45 < accuracy.one_sample < 75
     assert accuracy.majority > accuracy.one_sample + 5
