@@ -42,7 +42,7 @@ def count_in_parallel(
 
 
 def shown(judged: Judgement) -> str | None:
-    """The winner; where there is no verdict the answer that leads, as a plain vote would give it."""
+    """The winner; where there is no verdict the answer that leads, as in a plain vote."""
     if judged.answer is not None:
         return judged.answer
     return max(judged.votes, key=lambda a: judged.votes[a]) if judged.votes else None

@@ -64,7 +64,7 @@ def adaptive_consistency(answers: Sequence[str | None]) -> tuple[str | None, int
 def surely_ahead(first: int, second: int) -> float:
     """P(p > 1/2) under Beta(first + 1, second + 1), exactly, as a binomial tail."""
     tosses = first + second + 1
-    return sum(math.comb(tosses, k) for k in range(first + 1)) / 2**tosses
+    return float(sum(math.comb(tosses, k) for k in range(first + 1)) / 2.0**tosses)
 
 
 def early_stopping(answers: Sequence[str | None]) -> tuple[str | None, int]:
@@ -80,4 +80,5 @@ def top_two(answers: Sequence[str | None]) -> tuple[int, int]:
     """Votes of the first and the second."""
     given = [answer for answer in answers if answer is not None]
     counts = sorted((given.count(answer) for answer in set(given)), reverse=True)
-    return (counts + [0, 0])[0], (counts + [0, 0])[1]
+    first, second, *_ = [*counts, 0, 0]
+    return first, second

@@ -11,6 +11,10 @@ from broker.voting.rules import Cast, Judgement, Outcome, Rules
 from broker.voting.stopping import one_by_one_lead, wave_lead, wave_size
 
 
+UNCOUNTED = frozenset({"text", "code"})
+"""Answer types whose votes may all differ and yet be answers."""
+
+
 class Tally:
     """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller."""
 
@@ -116,8 +120,8 @@ class Tally:
             self._wanted = min(self.rules.seats, self._wanted + step)
 
     def _tied(self) -> bool:
-        if self._finder.found == "text" and not self._backed():
-            return False  # prose is not drawn again to see two say the same
+        if self._finder.found in UNCOUNTED and not self._backed():
+            return False  # they are not drawn again to see two say the same
         return len(self._counts.by_answer) > 1 and self._counts.lead == 0
 
     def _may_settle(self) -> bool:
@@ -133,7 +137,7 @@ class Tally:
         """Say what the count says now. Changes nothing."""
         if not self._out:
             return self._final()
-        early = None if self.rules.stop == "all" else self._unchangeable() or self._settled_early()
+        early = self._unchangeable() or self._settled_early()
         if early is None:
             return self._judgement(Outcome.PENDING, "")
         return self._judgement(*early)
@@ -151,7 +155,9 @@ class Tally:
         A vote that stands alone among others that differ settles nothing.
         """
         first = self._counts.first
-        return first is not None and (first.votes > 1 or bool(self._weights))
+        if first is None or self._finder.found == "code":
+            return False  # equal programs are most often equally empty
+        return first.votes > 1 or bool(self._weights)
 
     def _unchangeable(self) -> tuple[Outcome, str] | None:
         """No future of the seats still out changes the outcome.
@@ -159,7 +165,7 @@ class Tally:
         A tie goes to the answer that reached the count first: a lead equal to what is out is final.
         """
         first = self._counts.first
-        if first is None or not self._backed():
+        if self.rules.stop == "all" or first is None or not self._backed():
             return None
         out = self._out * self._heaviest
         asked = self.rules.min_agreement
@@ -191,23 +197,29 @@ class Tally:
             reason = f"agreement {share:.2f} is below the asked {asked:.2f}"
             return self._judgement(Outcome.TIED, reason)
         if not self._backed() and len(self._counts.by_answer) > 1:
-            if self._finder.found == "text":
-                return self._most_central()
+            if self._finder.found in UNCOUNTED:
+                return self._most_reliable()
             return self._judgement(Outcome.TIED, "no two votes agree")
         tie = self._counts.lead == 0
         return self._judgement(
             Outcome.DECIDED, "tie: first to reach the count" if tie else "all votes are in"
         )
 
-    def _most_central(self) -> Judgement:
-        """Of texts that all differ, the nearest to the others among the most reliable voters'."""
+    def _most_reliable(self) -> Judgement:
+        """Of texts that all differ: among the most reliable voters' the nearest to the others.
+
+        Of programs the first of them, since the most usual program is often an empty one.
+        """
         if self._central is None:
             held = [c for c in self._casts if self._answers[c.seat] is not None]
             top = max(self._weight(c) for c in held)
             held = [c for c in held if self._weight(c) * 20 >= top * 19]
-            at, near = central([self._answers[c.seat] or "" for c in held])
-            reason = f"most central of {len(held)} texts, mean similarity {near:.2f}"
-            self._central = held[at].seat, reason
+            if self._finder.found == "code":
+                self._central = held[0].seat, "programs are not counted by their text: the first"
+            else:
+                at, near = central([self._answers[c.seat] or "" for c in held])
+                reason = f"most central of {len(held)} texts, mean similarity {near:.2f}"
+                self._central = held[at].seat, reason
         seat, reason = self._central
         judged = self._judgement(Outcome.DECIDED, reason)
         answer = self._answers[seat]
