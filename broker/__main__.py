@@ -20,6 +20,7 @@ from broker.events import Noted
 from broker.journal import Journal
 from broker.journal_file import NewerJournal, opened, take_up
 from broker.kept import Retention
+from broker.learner import Learner
 from broker.state import NodeIdentity
 from broker.supervisor import Supervisor
 from detect import home, settings
@@ -61,12 +62,15 @@ def _run(args: argparse.Namespace) -> int:
         ) from None
     with held:
         core, kept = _core(here, chosen)
+        learner = Learner(here.state)
+        if past := learner.load():
+            core.recall(past)
         supervisor = Supervisor(_worker_arguments(chosen))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         router = service.bind(context, here.address)
         here.socket.chmod(0o600)
         try:
-            shell = service.Service(core, router, supervisor, kept, lifeline=args.lifeline)
+            shell = service.Service(core, router, supervisor, kept, learner, lifeline=args.lifeline)
             shell.run(chosen.workers)
         finally:
             router.close()

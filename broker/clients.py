@@ -1,6 +1,6 @@
 """The conversation with clients: what they ask for, and what they are told."""
 
-from broker import admission, conduct, reports
+from broker import admission, conduct, learning, reports
 from broker.events import JournalFull, Kill, Route, Send, Spawn, Write
 from broker.fleet import WORKERS_MAX
 from broker.job import Job
@@ -33,7 +33,9 @@ def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
         state.out.append(Send(route, m.Rejected(problem, said.job)))
         return
     job = _new_job(state, said, now)
-    state.out.append(Write(JobAccepted(job.submit, job.asked, job.seed, job.notes)))
+    state.out.append(
+        Write(JobAccepted(job.submit, job.asked, job.seed, job.notes, job.tally.rules.weights))
+    )
     job.listeners[route] = said.watch
     _accepted(state, route, job)
     job.open_seats()
@@ -45,9 +47,13 @@ def _new_job(state: State, said: m.Submit, now: float) -> Job:
     distinct = said.votes
     if said.temperature == 0 and said.votes > 1:
         distinct = min(said.votes, max(1, len(state.roster.digests(said.model))))
-    job = Job(said, distinct, seed, now)
+    weights, leaders = learning.weigh(state, said)
+    job = Job(said, distinct, seed, now, weights)
+    job.leaders = leaders
+    if weights:
+        job.notes = (learning.note_of(state, weights),)
     if distinct < said.votes:
-        job.notes = (
+        job.notes += (
             f"temperature 0: each of {said.votes} seats of one model would give the same text, "
             f"which is one vote; asking {distinct}",
         )
@@ -130,6 +136,11 @@ def checked(state: State, route: Route, said: m.Checked, now: float) -> None:
     job = state.jobs.open.get(said.job)
     if job is not None and job.checks is not None and job.checks.result(said.seat, said.passed):
         conduct.judge(state, job, now)
+
+
+def models(state: State, route: Route, said: m.Models, now: float) -> None:
+    """The models that vote here, and how reliable they have been."""
+    state.out.append(Send(route, learning.models(state)))
 
 
 def ack(state: State, route: Route, said: m.Ack, now: float) -> None:

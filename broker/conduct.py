@@ -1,6 +1,6 @@
 """Conducting the vote: seats to voters, votes to the count, the count to a verdict."""
 
-from broker import seating
+from broker import learning, seating
 from broker.events import Quit, Send, Write
 from broker.job import Job, SeatLife
 from broker.roster import Voter
@@ -34,7 +34,7 @@ def _seat(state: State, job: Job, free: list[Voter], now: float) -> int:
     ballots: dict[str, tuple[Voter, list[m.BallotSeat]]] = {}
     given = 0
     while job.pending and free:
-        voter = seating.choose(seating.eligible(job, free, state.roster))
+        voter = seating.choose(seating.preferred(job, seating.eligible(job, free, state.roster)))
         if voter is None:
             break
         seat = job.pending.pop(0)
@@ -98,6 +98,7 @@ def finish(
     recalls = _take_from_voters(state, job)
     verdict = job.end(outcome, stopped, judged or job.judge(), now)
     state.jobs.finish(job)
+    learning.note(state, job)
     state.out.append(Write(VerdictGiven(verdict)))
     if state.kept is not None:
         state.kept.add(job.id, job.bytes, now)
@@ -203,4 +204,5 @@ def quit_now(state: State) -> None:
     """Nothing is left to do here."""
     if not state.quit:
         state.quit = True
+        learning.keep(state)
         state.out.append(Quit())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, assert_never
 
-from broker import clients, conduct, restore, voters
+from broker import clients, conduct, learning, restore, voters
 from broker.events import (
     AboutJob,
     Action,
@@ -20,6 +20,7 @@ from broker.events import (
     Fetched,
     JournalFull,
     JournalWell,
+    Learned,
     Nonsense,
     Noted,
     Received,
@@ -31,6 +32,7 @@ from broker.events import (
     Unreachable,
 )
 from broker.kept import Retention
+from broker.reliability import Past, Reliability
 from broker.roster import Voter
 from broker.state import NodeIdentity, State
 from protocol import messages as m
@@ -46,6 +48,7 @@ _FROM_CLIENT: dict[type, Callable[[State, Route, Any, float], None]] = {
     m.Wait: clients.wait,
     m.Cancel: clients.cancel,
     m.Checked: clients.checked,
+    m.Models: clients.models,
     m.Status: clients.status,
     m.Jobs: clients.jobs,
     m.Show: clients.show,
@@ -91,6 +94,10 @@ class Broker:
         restore.remember(self.state, finished, now)
         return self._take()
 
+    def recall(self, past: Past) -> None:
+        """Take up what an earlier broker of this node knew of its models."""
+        self.state.reliability = Reliability(past)
+
     def start(self, workers: int) -> list[Action]:
         """What to do first: start so many workers."""
         clients.grow(self.state, workers)
@@ -115,7 +122,7 @@ class Broker:
             case StopAsked():
                 clients.drain(state, event.now or state.draining, now)
             case _:
-                self._journal_says(event, now)
+                self._shell_says(event, now)
         if now >= self._watch_at or now >= state.jobs.next_deadline():
             self._in_time(now)
         if state.jobs.waiting:
@@ -175,7 +182,9 @@ class Broker:
         state = self.state
         return state.kept is not None and job in state.kept and state.jobs.get(job) is None
 
-    def _journal_says(self, event: Fetched | JournalFull | JournalWell | Noted, now: float) -> None:
+    def _shell_says(
+        self, event: Fetched | JournalFull | JournalWell | Noted | Learned, now: float
+    ) -> None:
         match event:
             case Fetched():
                 self._fetched(event, now)
@@ -185,6 +194,8 @@ class Broker:
                 self.state.refusal = None
             case Noted():
                 self.state.notes += event.notes
+            case Learned():
+                learning.learned(self.state, event)
             case _:
                 assert_never(event)
 
@@ -237,6 +248,7 @@ class Broker:
             return
         self._watch_at = now + WATCH_S
         voters.watch(state, now)
+        learning.look(state, now)
         if not state.draining:
             state.out += [Spawn(worker) for worker in state.fleet.due(now)]
         elif state.drain_at is not None and now >= state.drain_at:

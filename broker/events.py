@@ -2,6 +2,7 @@
 
 import msgspec
 
+from broker.reliability import Past, PastJob
 from protocol import messages as m
 from protocol.ids import JobId, WorkerId
 from protocol.records import Record
@@ -85,6 +86,13 @@ class Noted(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """What past votes of one answer type say of each model: 0 to 1, by digest."""
+
+    kind: str
+    reliability: dict[str, float]
+
+
 Event = (
     Received
     | Nonsense
@@ -96,6 +104,7 @@ Event = (
     | JournalFull
     | JournalWell
     | Noted
+    | Learned
     | Tick
 )
 
@@ -136,4 +145,17 @@ class Fetch(msgspec.Struct, frozen=True):
     message: AboutJob
 
 
-Action = Send | Write | Fetch | Spawn | Kill | Quit
+class Learn(msgspec.Struct, frozen=True):
+    """Find out how reliable each model is, beside the loop; the answer is Learned."""
+
+    kind: str
+    jobs: tuple[PastJob, ...]
+
+
+class KeepPast(msgspec.Struct, frozen=True):
+    """Put these past votes where the next broker finds them; nothing waits for it."""
+
+    past: Past
+
+
+Action = Send | Write | Fetch | Spawn | Kill | Learn | KeepPast | Quit

@@ -6,6 +6,9 @@ a seat   waiting -> open -> voted | abstained | cancelled
          waiting -> declined | lost | cancelled           nobody left to give it to
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from broker.checks import Checks
@@ -14,6 +17,9 @@ from broker.voting import Cast, Judgement, Rules, Tally
 from broker.voting.answers.auto import of_prompt
 from protocol import messages as m
 from protocol.ids import JobId, Seat, WorkerId
+
+EQUAL: Mapping[str, float] = MappingProxyType({})
+"""Each vote weighs one."""
 
 SEAT_MOVES: dict[m.SeatState, frozenset[m.SeatState]] = {
     "waiting": frozenset({"open", "declined", "lost", "cancelled"}),
@@ -45,22 +51,32 @@ class Job:
     """A question, the seats it wants, and the count of what came back."""
 
     __slots__ = (
-        "accepted_at", "asked", "checks", "deadline_at", "deaths", "id", "listeners", "notes",
-        "pending", "prompt_bytes", "refusals", "running_tokens", "seats", "seed", "submit", "tally",
-        "verdict",
+        "accepted_at", "asked", "checks", "deadline_at", "deaths", "first", "id", "leaders",
+        "listeners", "notes", "pending", "prompt_bytes", "refusals", "running_tokens", "seats",
+        "seed", "submit", "tally", "verdict",
     )  # fmt: skip
 
-    def __init__(self, submit: m.Submit, asked: int, seed: int, now: float) -> None:
+    def __init__(
+        self,
+        submit: m.Submit,
+        asked: int,
+        seed: int,
+        now: float,
+        weights: Mapping[str, float] = EQUAL,
+    ) -> None:
+        """`weights`: of a vote, by model digest; empty: one each."""
         self.submit = submit
         self.id: JobId = submit.job  # the client's name for it
         self.prompt_bytes = len(submit.prompt) + len(submit.system)  # about
         self.asked = asked
         self.seed = seed
+        self.leaders: frozenset[str] = frozenset()  # digests that further seats go to
         self.notes: tuple[str, ...] = ()
         self.accepted_at = now
         self.deadline_at = now + submit.timeout_s
-        self.tally = Tally(_rules(submit, asked))
+        self.tally = Tally(_rules(submit, asked, weights))
         self.checks = Checks(asked, submit.stop) if submit.checked else None
+        self.first = self.wanted  # seats of the first wave
         self.seats: list[SeatLife] = []
         self.pending: list[SeatLife] = []  # a deque alone takes 600 bytes, in each of 10,000 jobs
         self.listeners: dict[bytes, bool] = {}  # route: wants PROGRESS
@@ -84,11 +100,15 @@ class Job:
 
     # ------------------------------------------------------------ seats
 
+    @property
+    def wanted(self) -> int:
+        """Seats that should have been opened by now in total."""
+        return self.checks.wanted if self.checks else self.tally.wanted
+
     def open_seats(self) -> bool:
         """Create the seats that the count wants by now; True when there are new ones."""
         have = len(self.seats)
-        wanted = self.checks.wanted if self.checks else self.tally.wanted
-        for number in range(have, wanted):
+        for number in range(have, self.wanted):
             seat = SeatLife(Seat(number), seed_of(self.seed, number))
             self.seats.append(seat)
             self.pending.append(seat)
@@ -228,7 +248,7 @@ class Job:
             assert not waiting, "a seat waits for a job that is over"
 
 
-def _rules(submit: m.Submit, asked: int) -> Rules:
+def _rules(submit: m.Submit, asked: int, weights: Mapping[str, float]) -> Rules:
     """How it is counted. What is checked is read once: a candidate stays what was tried."""
     answer, stop = submit.answer, submit.stop
     if submit.checked:
@@ -241,4 +261,5 @@ def _rules(submit: m.Submit, asked: int) -> Rules:
         prompt=submit.prompt,
         stop=stop,
         min_agreement=submit.min_agreement,
+        weights=dict(weights),
     )

@@ -110,7 +110,7 @@ def _apply(jobs: dict[JobId, Job], record: Record, now: float) -> None:
 
 
 def _accepted(record: JobAccepted, now: float) -> Job:
-    job = Job(record.submit, record.asked, record.seed, now)
+    job = Job(record.submit, record.asked, record.seed, now, record.weights)
     job.notes = record.notes
     job.open_seats()
     return job

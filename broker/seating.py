@@ -28,6 +28,17 @@ def eligible(job: Job, free: list[Voter], roster: Roster) -> list[Voter]:
     return [v for v in able if v.ready.digest not in taken]
 
 
+def preferred(job: Job, able: list[Voter]) -> list[Voter]:
+    """Of those that may be given the next seat, the ones to give it to.
+
+    The first seats go to everybody. Those that a further wave or a tie asks for are worth most with
+    the best models, or near them (facts in docs/VOTING.md), if one of these has room.
+    """
+    if not job.leaders or job.pending[0].number < job.first:
+        return able
+    return [voter for voter in able if voter.ready.digest in job.leaders] or able
+
+
 def choose(able: list[Voter]) -> Voter | None:
     """The voter with the shortest expected wait; None when there is none."""
     if len(able) == 1:

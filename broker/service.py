@@ -23,7 +23,9 @@ from broker.events import (
     ChildStarted,
     Event,
     Fetch,
+    KeepPast,
     Kill,
+    Learn,
     Nonsense,
     Quit,
     Received,
@@ -35,6 +37,7 @@ from broker.events import (
     Write,
 )
 from broker.journal import Journal
+from broker.learner import Learner
 from broker.outbox import Outbox
 from broker.scribe import Scribe
 from broker.supervisor import Supervisor
@@ -91,6 +94,7 @@ class Service:
         router: zmq.Socket[bytes],
         supervisor: Supervisor,
         journal: Journal | None,
+        learner: Learner,
         *,
         lifeline: bool,
     ) -> None:
@@ -98,6 +102,7 @@ class Service:
         self._core = core
         self._router = router
         self._supervisor = supervisor
+        self._learner = learner
         self._outbox = Outbox(router)
         self._scribe = None
         if journal is not None:
@@ -108,6 +113,7 @@ class Service:
         if lifeline:
             self._poller.register(0, zmq.POLLIN)
         self._wakeup, self._woken = sockets.socketpair()
+        learner.wake = lambda: self._wakeup.send(b"!")
         self._poller.register(self._woken, zmq.POLLIN)
         self._stops = 0  # signals that have come and wait to be handled
         self._done = False
@@ -192,12 +198,14 @@ class Service:
                 self._handle(Received(route, message))
 
     def _other(self, source: object) -> None:
-        """Not the socket: a signal, our lifeline, or a worker's."""
+        """Not the socket: a signal, something learned, our lifeline, or a worker's."""
         if source == self._woken or source == self._woken.fileno():
             self._woken.recv(64)
             while self._stops:
                 self._stops -= 1
                 self._handle(StopAsked())
+            for learned in self._learner.take():
+                self._handle(learned)
         elif source == self._lifeline:
             if not os.read(0, 4096):
                 self._poller.unregister(0)
@@ -225,6 +233,8 @@ class Service:
                     self._spawn(action.worker)
                 case Kill():
                     self._supervisor.kill(action.worker)
+                case Learn() | KeepPast():
+                    self._learner.perform(action)
                 case Quit():
                     self._done = True
                 case _:

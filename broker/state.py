@@ -8,6 +8,7 @@ from broker.events import Action
 from broker.fleet import Fleet
 from broker.jobs import Jobs
 from broker.kept import Kept, Retention
+from broker.reliability import Reliability
 from broker.roster import Roster
 from protocol.errors import Problem
 from protocol.ids import NodeId
@@ -40,8 +41,8 @@ class State:
     """Everything the core holds, and the actions of the event in hand."""
 
     __slots__ = (
-        "counters", "drain_at", "fleet", "jobs", "kept", "node", "notes", "out", "quit", "refusal",
-        "rng", "roster", "started_at",
+        "counters", "drain_at", "fleet", "jobs", "kept", "learn_at", "node", "notes", "out", "quit",
+        "refusal", "reliability", "rng", "roster", "started_at",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,8 @@ class State:
         self.roster = Roster()
         self.fleet = Fleet()
         self.counters = Counters()
+        self.reliability = Reliability()
+        self.learn_at = now  # not before
         self.notes: tuple[str, ...] = ()  # what the user should know of this node
         self.refusal: Problem | None = None  # set: why the journal takes no new jobs
         self.drain_at: float | None = None  # set: no new jobs, and an end at this moment

@@ -23,6 +23,7 @@ def ready(state: State, route: Route, said: m.Ready, now: float) -> None:
     for old in (state.roster.by_route.get(route), state.roster.by_id.get(said.worker)):
         if old is not None and state.roster.by_id.get(old.id) is old:
             drop(state, old, "it joined again", now, died=False)
+    state.reliability.meet(said.model, said.digest, state.roster.digests(""))
     state.roster.join(Voter(said.worker, route, said, node=state.node.name, heard_at=now))
     state.fleet.ready(said.worker, now)
 

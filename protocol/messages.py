@@ -5,7 +5,7 @@ client and broker
     wait    = WAIT ( REJECTED | *PROGRESS VERDICT )              from any client, at any time
     cancel  = CANCEL ( REJECTED | VERDICT )
     check   = CHECKED                     no reply: what came of a vote of a job that is checked
-    ask     = STATUS NODEREPORT | JOBS JOBLIST | SHOW ( REJECTED | JOBREPORT )
+    ask     = STATUS NODEREPORT | JOBS JOBLIST | MODELS MODELLIST | SHOW ( REJECTED | JOBREPORT )
     heard   = ACK                         no reply: these verdicts need not be kept for me
     steer   = SCALE ( REJECTED | SCALED ) | DOWN STOPPING
 
@@ -31,8 +31,10 @@ from protocol.rows import Finish as Finish
 from protocol.rows import JobCounts as JobCounts
 from protocol.rows import JobRow as JobRow
 from protocol.rows import JobState as JobState
+from protocol.rows import ModelReport as ModelReport
 from protocol.rows import NodeFacts as NodeFacts
 from protocol.rows import PeerReport as PeerReport
+from protocol.rows import ReliabilityRow as ReliabilityRow
 from protocol.rows import Result as Result
 from protocol.rows import SeatReport as SeatReport
 from protocol.rows import SeatState as SeatState
@@ -105,6 +107,10 @@ class Jobs(Message, frozen=True):
     """Which jobs are there? The newest first."""
 
     limit: int = 50  # at most JOBS_LISTED_MAX
+
+
+class Models(Message, frozen=True):
+    """Which models vote here, and how reliable have they been?"""
 
 
 class Show(Message, frozen=True):
@@ -200,6 +206,12 @@ class JobList(Message, frozen=True):
 
     jobs: tuple[JobRow, ...]
     more: int = 0  # rows left out by the limit
+
+
+class ModelList(Message, frozen=True):
+    """The answer to MODELS: those that are here first."""
+
+    models: tuple[ModelReport, ...]
 
 
 class JobReport(Message, frozen=True):
@@ -330,10 +342,19 @@ class Stop(Message, frozen=True):
     reason: str = ""
 
 
-FromClient = Submit | Wait | Cancel | Checked | Ack | Status | Jobs | Show | Scale | Down
+FromClient = Submit | Wait | Cancel | Checked | Ack | Status | Jobs | Models | Show | Scale | Down
 FromWorker = Ready | Heartbeat | Vote | Abstain | Decline | Gone
 ToClient = (
-    Accepted | Rejected | Progress | Verdict | NodeReport | JobList | JobReport | Scaled | Stopping
+    Accepted
+    | Rejected
+    | Progress
+    | Verdict
+    | NodeReport
+    | JobList
+    | ModelList
+    | JobReport
+    | Scaled
+    | Stopping
 )
 ToWorker = Ballot | Recall | Introduce | Stop
 ToBroker = FromClient | FromWorker

@@ -23,6 +23,7 @@ class JobAccepted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     asked: int
     seed: int
     notes: tuple[str, ...] = ()
+    weights: dict[str, float] = {}  # of a vote, by model digest; empty: one each
 
 
 class BallotIssued(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

@@ -81,6 +81,26 @@ class WorkerReport(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+class ReliabilityRow(msgspec.Struct, frozen=True):
+    """What past votes of one answer type say of a model."""
+
+    answer_type: str
+    jobs: int  # past jobs in which it and another model voted
+    reliability: float | None  # how often it is right, 0 to 1; None: too few jobs to know
+    weight: float | None  # of its vote beside the models that are here now; None: all weigh one
+
+
+class ModelReport(msgspec.Struct, frozen=True):
+    """One model file, for `swarmctl models info`."""
+
+    model: str
+    digest: str
+    engine: str  # empty: no voter has it now
+    workers: int
+    slots: int
+    reliability: tuple[ReliabilityRow, ...] = ()
+
+
 class PeerReport(msgspec.Struct, frozen=True):
     """One other node, as this one sees it."""
 

@@ -40,6 +40,8 @@ PURE = [
     "broker/job.py",
     "broker/jobs.py",
     "broker/kept.py",
+    "broker/learning.py",
+    "broker/reliability.py",
     "broker/reports.py",
     "broker/restore.py",
     "broker/roster.py",
