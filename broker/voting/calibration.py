@@ -6,11 +6,11 @@ import msgspec
 
 from broker.voting.calibration_table import SHIPPED
 
-PRIOR_VOTES = 30
+PRIOR_VOTES = 3
 """Records that the smoothed share itself stands for, at each step of a fit."""
 
-STEP = 0.05
-"""Width of the steps in which shares are gathered before the fit: 8 votes have no finer ones."""
+STEP = 0.1
+"""Width of the steps in which shares are gathered before the fit; finer ones fit chance."""
 
 Table = Sequence[tuple[float, float]]
 """(highest smoothed share, probability) in rising order of both."""

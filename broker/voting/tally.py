@@ -10,7 +10,6 @@ from broker.voting.medoid import central
 from broker.voting.rules import Cast, Judgement, Outcome, Rules
 from broker.voting.stopping import one_by_one_lead, wave_lead, wave_size
 
-
 UNCOUNTED = frozenset({"text", "code"})
 """Answer types whose votes may all differ and yet be answers."""
 
