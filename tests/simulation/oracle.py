@@ -1,0 +1,311 @@
+"""What an outsider knows of one broker: every word it was told, wrote and said. It believes none.
+
+A record counts from its commit: what a crash takes back is taken back here too. Each rule of
+DESIGN section 5 that can be seen from outside is asserted at the step that would break it.
+"""
+
+from collections import Counter, deque
+from typing import Any
+
+from broker import events as ev
+from broker.core import Broker
+from protocol import messages as m
+from protocol import records as r
+from protocol.errors import Code
+from protocol.ids import JobId, Seat, WorkerId
+from tests.simulation import recount, watch
+
+_ABSENT = object()
+_SAID = (r.JobAccepted, r.VerdictGiven)
+
+
+class Violation(AssertionError):
+    """Something that must never happen has happened."""
+
+
+class Oracle:
+    """The books on one broker, through all its lives."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.attempted: dict[JobId, m.Submit] = {}  # a client has said SUBMIT
+        self.accepted: dict[JobId, r.JobAccepted] = {}
+        self.issued: dict[JobId, dict[tuple[Seat, int], tuple[str, int]]] = {}  # voter, seed
+        self.latest: dict[JobId, dict[Seat, int]] = {}  # attempt
+        self.counted: dict[JobId, dict[Seat, m.VoteRecord]] = {}
+        self.seeds: dict[JobId, dict[Seat, int]] = {}
+        self.given_up: dict[JobId, dict[Seat, str]] = {}
+        self.ended: dict[JobId, m.Verdict] = {}
+        self.acknowledged: set[JobId] = set()  # ACCEPTED has left the broker
+        self.delivered: dict[JobId, m.Verdict] = {}  # VERDICT has left the broker
+        self.due_at: dict[JobId, float] = {}  # when an open job must be over
+        self.listeners: dict[JobId, dict[bytes, None]] = {}
+        self.voter_of: dict[bytes, WorkerId] = {}  # by READY, on this connection
+        self.heard_at: dict[bytes, float] = {}
+        self.ballots: deque[tuple[bytes, JobId, m.BallotSeat]] = deque(maxlen=64)
+        self.votes: deque[tuple[bytes, m.Vote]] = deque(maxlen=64)
+        self.late_votes = 0
+        self.forgotten: dict[JobId, None] = {}  # kept for long enough
+        self._safe: set[tuple[type, JobId]] = set()  # kinds of records that are committed
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    # ------------------------------------------------------------ books
+
+    def _put(self, book: dict[Any, Any], key: Any, value: Any) -> None:
+        """Write, so that a crash before the commit takes it back."""
+        self._undo.append((book, key, book.get(key, _ABSENT)))
+        book[key] = value
+
+    def _forget(self, job: JobId) -> None:
+        """Close the books on a job; a crash before the commit opens them again."""
+        for book in (self.accepted, self.issued, self.latest, self.counted, self.seeds,
+                     self.given_up, self.ended, self.delivered, self.due_at):  # fmt: skip
+            if job in book:
+                self._undo.append((book, job, book.pop(job)))
+
+    def committed(self, records: list[r.Record]) -> None:
+        """Records have become safe: all that were asked for and not withdrawn."""
+        self._undo.clear()
+        for record in records:
+            if isinstance(record, r.JobAccepted):
+                self._safe.add((r.JobAccepted, record.submit.job))
+            elif isinstance(record, r.VerdictGiven):
+                self._safe.add((r.VerdictGiven, record.verdict.job))
+            elif isinstance(record, r.JobsForgotten):
+                self._safe -= {(kind, job) for job in record.jobs for kind in _SAID}
+                self.acknowledged -= set(record.jobs)
+
+    def died(self) -> None:
+        """The broker's process is gone, with all that was not safe."""
+        for book, key, old in reversed(self._undo):
+            if old is _ABSENT:
+                book.pop(key, None)
+            else:
+                book[key] = old
+        self._undo.clear()
+        self.listeners.clear()
+        self.voter_of.clear()
+        self.heard_at.clear()
+
+    def restarted(self, records: list[r.Record], core: Broker) -> None:
+        """A new life has taken up what was written: every job, every vote. It wrote these."""
+        now = core.state.started_at
+        for job_id, accepted in self.accepted.items():
+            if job_id not in self.ended:
+                self.due_at[job_id] = now + accepted.submit.timeout_s
+        self._wrote(None, [ev.Write(record) for record in records], core, now)
+        self._undo.clear()
+        core.check()
+        watch.taken_up(self, core)
+
+    # ------------------------------------------------------------ a step
+
+    def stepped(self, event: ev.Event, actions: list[ev.Action], core: Broker, now: float) -> None:
+        """The core was told this, and wants that."""
+        if isinstance(event, ev.Received):
+            self.heard_at[event.route] = now
+        if actions or not isinstance(event, ev.Tick):
+            self._heard(event, actions, core)
+            self._wrote(event, actions, core, now)
+        core.check()
+        watch.after(self, event, core, now)
+
+    def _heard(self, event: ev.Event, actions: list[ev.Action], core: Broker) -> None:
+        match event:
+            case ev.Received(route=route, message=m.Ready() as said):
+                refused = any(
+                    isinstance(a, ev.Send) and a.route == route and isinstance(a.message, m.Stop)
+                    for a in actions
+                )
+                if not refused:
+                    self.voter_of[route] = said.worker
+            case ev.Received(route=route, message=m.Vote() as said):
+                self.votes.append((route, said))
+                watch.vote_was_taken(route, said, core)
+            case ev.Received() | ev.Fetched():
+                self._answered(event.route, event.message, actions)
+            case ev.JournalFull(unwritten=jobs):
+                for job in jobs:
+                    self._forget(job)
+                    self.listeners.pop(job, None)
+            case ev.Unreachable(route=route):
+                for routes in self.listeners.values():
+                    routes.pop(route, None)
+
+    def _answered(self, route: bytes, said: m.ToBroker, actions: list[ev.Action]) -> None:
+        """Every question has its answer, at once or when the journal has been read."""
+        if any(isinstance(action, ev.Fetch) for action in actions):
+            return
+        match said:
+            case m.Submit() | m.Wait() | m.Cancel():
+                self._asked(route, said, actions)
+            case m.Status() | m.Jobs() | m.Show():
+                told = [a for a in actions if isinstance(a, ev.Send) and a.route == route]
+                _must(bool(told), f"{type(said).__name__} was not answered")
+
+    def _asked(
+        self, route: bytes, said: m.Submit | m.Wait | m.Cancel, actions: list[ev.Action]
+    ) -> None:
+        """A client wants a verdict on this route: it is told no, or gets exactly one."""
+        told = [a.message for a in actions if isinstance(a, ev.Send) and a.route == route]
+        refused = [t for t in told if isinstance(t, m.Rejected) and t.job in ("", said.job)]
+        if isinstance(said, m.Submit):
+            self.attempted.setdefault(said.job, said)
+            yes = [t for t in told if isinstance(t, m.Accepted) and t.job == said.job]
+            _must(len(yes) + len(refused) >= 1, f"{said.job}: SUBMIT was not answered")
+        if refused:
+            self._may_refuse(said.job, refused[0])
+        elif said.job in self.ended:
+            verdicts = [t for t in told if isinstance(t, m.Verdict) and t.job == said.job]
+            _must(len(verdicts) == 1, f"{said.job}: {len(verdicts)} verdicts for one question")
+        else:
+            self.listeners.setdefault(said.job, {})[route] = None
+
+    def _may_refuse(self, job: JobId, refused: m.Rejected) -> None:
+        known = job in self.accepted and refused.problem.code != Code.BUSY
+        _must(not known, f"{job} was accepted, and is refused: {refused.problem.seen}")
+
+    def _wrote(
+        self, event: ev.Event | None, actions: list[ev.Action], core: Broker, now: float
+    ) -> None:
+        for i, action in enumerate(actions):
+            if isinstance(action, ev.Write):
+                self._record(action.record, event, actions[i + 1 :], core, now)
+            elif isinstance(action, ev.Send):
+                self._sent(action.route, action.message)
+
+    def _record(
+        self,
+        record: r.Record,
+        event: ev.Event | None,
+        then: list[ev.Action],
+        core: Broker,
+        now: float,
+    ) -> None:
+        match record:
+            case r.JobAccepted(submit=submit):
+                _must(submit.job in self.attempted, f"{submit.job} was never submitted")
+                _must(submit.job not in self.accepted, f"{submit.job} was accepted twice")
+                self._put(self.accepted, submit.job, record)
+                self._put(self.due_at, submit.job, now + submit.timeout_s)
+            case r.BallotIssued():
+                self._issued(record)
+            case r.VoteCounted():
+                self._counted(record, event)
+            case r.SeatGivenUp(job=job, seat=seat):
+                lost = self.given_up.setdefault(job, {})
+                _must(seat not in lost, f"{job} seat {seat} given up twice")
+                _must(seat not in self.counted.get(job, {}), f"{job} seat {seat}: given up, voted")
+                _must(job not in self.ended, f"{job} seat {seat} given up after the verdict")
+                self._put(lost, seat, record.state)
+            case r.VerdictGiven(verdict=verdict):
+                self._verdict(verdict, then, core)
+            case r.JobsForgotten(jobs=jobs):
+                for job in jobs:
+                    _must(job in self.ended, f"{job} is forgotten without a verdict")
+                    self._put(self.forgotten, job, None)
+                    self._forget(job)
+
+    def _issued(self, record: r.BallotIssued) -> None:
+        job = record.job
+        _must(job in self.accepted, f"a ballot of {job}, which was not accepted")
+        _must(job not in self.ended, f"a ballot of {job} after its verdict")
+        for seat, seed, attempt in [(s.seat, s.seed, s.attempt) for s in record.seats]:
+            latest = self.latest.setdefault(job, {})
+            before = latest.get(seat, 0)
+            _must(attempt > before, f"{job} seat {seat}: try {attempt} after try {before}")
+            _must(seat not in self.counted.get(job, {}), f"{job} seat {seat} is in the count")
+            _must(seat not in self.given_up.get(job, {}), f"{job} seat {seat} was given up")
+            seeds = self.seeds.setdefault(job, {})
+            _must(seeds.get(seat, seed) == seed, f"{job} seat {seat}: another seed than before")
+            used = [other for other, its in seeds.items() if its == seed and other != seat]
+            _must(not used, f"{job} seat {seat}: the seed of seat {used}")
+            self._put(seeds, seat, seed)
+            self._put(latest, seat, attempt)
+            self._put(self.issued.setdefault(job, {}), (seat, attempt), (record.voter, seed))
+
+    def _counted(self, record: r.VoteCounted, event: ev.Event | None) -> None:
+        job, vote = record.job, record.vote
+        name = f"{job} seat {vote.seat}"
+        _must(job not in self.ended, f"{name}: counted after the verdict")
+        votes = self.counted.setdefault(job, {})
+        _must(vote.seat not in votes, f"{name}: counted twice")
+        _must(vote.seat not in self.given_up.get(job, {}), f"{name}: counted though given up")
+        assert isinstance(event, ev.Received), name
+        said = event.message
+        assert isinstance(said, m.Vote), name
+        _must((said.job, said.seat, said.text) == (job, vote.seat, vote.text), f"{name}: not said")
+        attempt = self.latest.get(job, {}).get(vote.seat)
+        _must(said.attempt == attempt, f"{name}: try {said.attempt} counted, {attempt} awaited")
+        voter, seed = self.issued[job][vote.seat, said.attempt]
+        _must(self.voter_of.get(event.route) == voter, f"{name}: not from {voter}")
+        _must(vote.worker == voter, f"{name}: credited to {vote.worker}, not {voter}")
+        _must(vote.seed == seed, f"{name}: recorded under another seed")
+        self._put(votes, vote.seat, vote)
+
+    def _verdict(self, verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:
+        job = verdict.job
+        _must(job in self.accepted, f"{job}: a verdict, but it was never accepted")
+        _must(job not in self.ended, f"{job}: a second verdict")
+        self._put(self.ended, job, verdict)
+        self._put(self.due_at, job, float("inf"))
+        told = [a.route for a in then if isinstance(a, ev.Send) and a.message == verdict]
+        awaiting = list(self.listeners.pop(job, {}))
+        _must(sorted(told) == sorted(awaiting), f"{job}: told {told}, awaited by {awaiting}")
+        given_up = Counter(self.given_up.get(job, {}).values())
+        recount.check(verdict, self.accepted[job], self.counted.get(job, {}), given_up)
+        watch.recalled(verdict, then, core)
+
+    def _sent(self, route: bytes, said: m.ToClient | m.ToWorker) -> None:
+        """What a send relies on was asked to be written before it."""
+        match said:
+            case m.Accepted(job=job):
+                _must(job in self.accepted, f"{job}: ACCEPTED before it was written")
+                wrote = self.accepted[job]
+                same = (said.asked, said.seed) == (wrote.asked, wrote.seed)
+                _must(same, f"{job}: ACCEPTED says other seats or seeds than before")
+            case m.Verdict(job=job):
+                _must(job in self.ended, f"{job}: VERDICT before it was written")
+                _must(self.ended[job] == said, f"{job}: the verdict has changed")
+            case m.Ballot(job=job):
+                for seat in said.seats:
+                    wrote_to = self.issued.get(job, {}).get((seat.seat, seat.attempt))
+                    to = (self.voter_of.get(route), seat.seed)
+                    _must(wrote_to == to, f"{job} seat {seat.seat}: BALLOT for {to}, {wrote_to}")
+                    self.ballots.append((route, job, seat))
+
+    # ------------------------------------------------------------ outside
+
+    def said(self, route: bytes, frame: list[m.Message]) -> None:
+        """This has left the broker: nothing takes it back."""
+        for message in frame:
+            if isinstance(message, m.Accepted):
+                safe = (r.JobAccepted, message.job) in self._safe
+                _must(safe, f"{message.job}: ACCEPTED left the broker before it was safe")
+                self.acknowledged.add(message.job)
+            elif isinstance(message, m.Verdict):
+                safe = (r.VerdictGiven, message.job) in self._safe
+                _must(safe, f"{message.job}: VERDICT left the broker before it was safe")
+                before = self.delivered.setdefault(message.job, message)
+                _must(before == message, f"{message.job}: two verdicts have left the broker")
+
+    def client_heard(self, client: str, said: m.Message) -> None:
+        """A client was told this."""
+        if isinstance(said, m.Verdict):
+            _must(said.job in self.attempted, f"{said.job}: unexpected, nobody has submitted it")
+
+    def spawned(self, worker: WorkerId, running: dict[WorkerId, Any]) -> None:
+        """The broker wants a process of this name."""
+        _must(worker not in running, f"{worker} is started while it runs")
+
+    def final(self, asked: list[JobId], heard: dict[JobId, m.Verdict]) -> None:
+        """All is quiet, and a client has asked again for every job that was acknowledged."""
+        for job in asked:
+            if job not in self.forgotten:
+                _must(job in self.ended, f"{job}: acknowledged, and without a verdict: lost")
+                _must(heard.get(job) == self.ended[job], f"{job}: not delivered when asked again")
+
+
+def _must(true: bool, otherwise: str) -> None:
+    if not true:
+        raise Violation(otherwise)

@@ -1,0 +1,96 @@
+"""What must hold of the core after a step, and is not the core's own to assert."""
+
+from typing import TYPE_CHECKING
+
+from broker import events as ev
+from broker import seating
+from broker.core import WATCH_S, Broker
+from broker.roster import GRACE_S, SILENCE_S, SILENCE_STEPS
+from broker.state import DRAIN_S
+from protocol import messages as m
+
+if TYPE_CHECKING:
+    from tests.simulation.oracle import Oracle
+
+SLACK_S = 2 * WATCH_S
+"""Deadlines and silence are looked at every WATCH_S."""
+
+
+def after(books: "Oracle", event: ev.Event, core: Broker, now: float) -> None:
+    """Assert that nothing waits in vain; the slower rules only when time has gone by."""
+    if core.state.jobs.waiting:
+        _no_seat_waits_beside_a_free_voter(core, now)
+    if isinstance(event, ev.Tick):
+        _the_silent_are_suspects(books, core, now)
+        _jobs_end_in_time(books, core, now)
+
+
+def _no_seat_waits_beside_a_free_voter(core: Broker, now: float) -> None:
+    state = core.state
+    free = [voter for voter in state.roster if voter.takes(now)]
+    for job in state.jobs.next_up() if free else ():
+        able = seating.eligible(job, free, state.roster)
+        assert not able, f"{job.id} waits, and {able[0].id} is free"
+
+
+def _the_silent_are_suspects(books: "Oracle", core: Broker, now: float) -> None:
+    for voter in core.state.roster:
+        silent_s = now - books.heard_at[voter.route]
+        step_s = voter.beat.step_s_max if voter.beat else 0.0
+        patience_s = max(SILENCE_S, SILENCE_STEPS * step_s) + SLACK_S
+        if voter.state == "alive":
+            assert silent_s <= patience_s, f"{voter.id} is alive after {silent_s:.1f} s of silence"
+        else:
+            assert voter.suspect_at is not None
+            suspect_s = now - voter.suspect_at
+            assert suspect_s <= GRACE_S + SLACK_S, f"{voter.id} is a suspect for {suspect_s:.1f} s"
+
+
+def _jobs_end_in_time(books: "Oracle", core: Broker, now: float) -> None:
+    for job_id in core.state.jobs.open:
+        due_at = books.due_at[job_id]
+        assert now <= due_at + SLACK_S, f"{job_id} is open {now - due_at:.1f} s after its deadline"
+    drain_at = core.state.drain_at
+    if drain_at is not None and not core.state.quit:
+        assert now <= drain_at + SLACK_S, f"still here {now - drain_at + DRAIN_S:.0f} s after DOWN"
+
+
+def vote_was_taken(route: bytes, said: m.Vote, core: Broker) -> None:
+    """A vote that was awaited is not awaited any more."""
+    voter = core.state.roster.by_route.get(route)
+    job = core.state.jobs.open.get(said.job)
+    if voter is not None and job is not None:
+        awaited = job.awaited(said.seat, said.attempt, voter.id)
+        assert awaited is None, f"{said.job} seat {said.seat}: its vote was dropped"
+
+
+def recalled(verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:
+    """Every seat that was out at the verdict is recalled, at once."""
+    job = core.state.jobs.done[verdict.job]
+    recalls = {
+        (a.route, seat)
+        for a in then
+        if isinstance(a, ev.Send) and isinstance(a.message, m.Recall)
+        for seat in a.message.seats
+        if a.message.job == verdict.job
+    }
+    for seat in job.seats:
+        if seat.state == "cancelled" and seat.voter is not None:
+            voter = core.state.roster.by_id[seat.voter]
+            assert (voter.route, seat.number) in recalls, f"{job.id} seat {seat.number}: no RECALL"
+
+
+def taken_up(books: "Oracle", core: Broker) -> None:
+    """A restarted broker has every open job, and every vote of it."""
+    jobs = core.state.jobs
+    for job_id in books.accepted:
+        if job_id in books.ended:
+            continue
+        job = jobs.open.get(job_id)
+        assert job is not None, f"{job_id} was accepted, and is gone after a restart"
+        votes = {seat.number: seat.vote for seat in job.seats if seat.vote}
+        counted = books.counted.get(job_id, {})
+        assert set(votes) == set(counted), f"{job_id}: votes {set(votes)}, counted {set(counted)}"
+        for number, attempt in books.latest.get(job_id, {}).items():
+            assert number < len(job.seats), f"{job_id} seat {number} is gone after a restart"
+            assert job.seats[number].attempt >= attempt, f"{job_id} seat {number}: attempts"

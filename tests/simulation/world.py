@@ -1,0 +1,148 @@
+"""Many machines in one process, on one virtual clock, out of one seed."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from protocol import messages as m
+from tests.simulation import commands, faults, lies
+from tests.simulation.client_process import ClientProcess
+from tests.simulation.clock import Clock
+from tests.simulation.script import Entry
+from tests.simulation.virtual_node import Node
+
+QUIET_S = 120.0
+"""Longest time from the end of all faults to the end of all jobs: their timeouts, and restarts."""
+
+AUDIT_S = 15.0
+"""For a client to ask again for every job, and to be answered."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class World:
+    """Nodes, the script that happens to them, and the digest of everything that did."""
+
+    def __init__(self, seed: int, nodes: int, tell: Callable[[str], None] | None = None) -> None:
+        """`tell`: takes a line of the story for each thing that happens."""
+        self.seed = seed
+        self.clock = Clock()
+        self.steps = 0  # events that some core was told
+        self.script: list[Entry] = []  # what has happened so far
+        self._tell = tell
+        self._hash = hashlib.blake2b(digest_size=16)
+        self.size = nodes
+        self.nodes: list[Node] = []
+
+    def start(self) -> None:
+        """Start every machine."""
+        self.nodes += [Node(self, index) for index in range(self.size)]
+
+    def happened(self, who: str, event: object) -> None:
+        """A core is told this: it goes into the history."""
+        self.steps += 1
+        now = self.clock.now
+        self._hash.update(_encode((now, who, type(event).__name__, event)))
+        if self._tell is not None:
+            self._tell(f"{now:9.4f}  {who:10s} {_short(event)}")
+
+    @property
+    def history(self) -> str:
+        """The digest of every event so far, in order."""
+        return self._hash.hexdigest()
+
+    # ------------------------------------------------------------ the script
+
+    def play(self, entries: Iterable[Entry], steps: float, until: float) -> None:
+        """Let the script happen until so many steps were made, or this moment has come."""
+        coming = iter(entries)
+        following = next(coming, None)
+        while self.steps < steps:
+            moment = until if following is None else min(until, following.at)
+            self._run(steps, moment)
+            if self.clock.now >= until or self.steps >= steps:
+                return
+            if following is not None:
+                self.apply(following)
+                following = next(coming, None)
+
+    def _run(self, steps: float, moment: float) -> None:
+        while self.steps < steps and self.clock.due_at <= moment:
+            self.clock.run_next()
+        if self.steps < steps:
+            self.clock.run_until(moment)
+
+    def apply(self, entry: Entry) -> None:
+        """Do what this entry says, now."""
+        self.script.append(entry)
+        self._hash.update(_encode(entry))
+        if self._tell is not None:
+            self._tell(f"---{entry}")
+        _KINDS[entry.kind](self.nodes[entry.node], entry)
+
+    # ------------------------------------------------------------ the end
+
+    def calm(self) -> None:
+        """End all faults, let every job end, and ask again for each that was acknowledged."""
+        for node in self.nodes:
+            _heal(node)
+        end_at = self.clock.now + QUIET_S
+        while self._unfinished() and self.clock.now < end_at:
+            self.clock.run_until(self.clock.now + 0.5)
+        auditors = [_audit(node) for node in self.nodes]
+        end_at = self.clock.now + AUDIT_S
+        while any(auditor.awaited for auditor in auditors) and self.clock.now < end_at:
+            self.clock.run_until(self.clock.now + 0.5)
+        for node, auditor in zip(self.nodes, auditors, strict=True):
+            node.oracle.final(auditor.jobs, auditor.ended)
+            for client in node.clients:
+                assert not client.awaited, f"{client.label} waits for {client.awaited} in vain"
+
+    def _unfinished(self) -> bool:
+        return any(
+            node.broker.core is None
+            or node.broker.core.state.jobs.open
+            or any(client.awaited for client in node.clients)
+            for node in self.nodes
+        )
+
+
+def _heal(node: Node) -> None:
+    node.disk.slow, node.disk.full = 1.0, False
+    node.fates.clear()
+    node.broker.seam = ""
+    if node.broker.core is None:
+        node.broker.start()
+    for worker in node.all_workers():
+        worker.link.repeats = 0
+        worker.link.lighten(lose=False)
+    for client in node.clients:
+        client.link.repeats = 0
+        client.link.lighten(lose=False)
+
+
+def _audit(node: Node) -> ClientProcess:
+    auditor = ClientProcess(node, "auditor")
+    for job in sorted(node.oracle.acknowledged):
+        auditor.ask(m.Wait(job))
+    return auditor
+
+
+def _functions(*modules: Any) -> dict[str, Callable[[Node, Entry], None]]:
+    return {
+        name: what
+        for module in modules
+        for name, what in vars(module).items()
+        if callable(what) and getattr(what, "__module__", "") == module.__name__
+    }
+
+
+_KINDS = _functions(commands, faults, lies)
+
+
+def _short(event: object) -> str:
+    """One line of a story."""
+    text = repr(event).replace("Received(route=", "hears ").replace("Told(message=", "is told ")
+    return text if len(text) <= 300 else f"{text[:300]}…"
