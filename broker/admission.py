@@ -22,7 +22,7 @@ def _problems(submit: m.Submit) -> Iterator[Problem]:
 def _texts(s: m.Submit) -> Iterator[Problem]:
     if not s.job or len(s.job) > limits.NAME_CHARS_MAX:
         yield _invalid(f"a job id of {len(s.job)} characters", "use a UUID")
-    if not s.prompt.strip():
+    if not s.prompt or s.prompt.isspace():
         yield _invalid("an empty prompt", "give a question: swarmctl submit 'What is 6 times 7?'")
     size = len(s.prompt) + len(s.system)
     if size * 4 > limits.PROMPT_BYTES_MAX:  # only then is it worth counting exactly
@@ -68,10 +68,15 @@ def _answers(s: m.Submit) -> Iterator[Problem]:
         yield _invalid(f"--answer {s.answer!r}", f"one of {', '.join(ANSWER_TYPES)}")
     if s.stop not in STOP_MODES:
         yield _invalid(f"--stop {s.stop!r}", f"one of {', '.join(STOP_MODES)}")
-    if s.choices and s.answer not in ("auto", "choice"):
-        yield _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
     if s.checked and s.min_agreement > 0:
         yield _invalid("--check with --min-agreement", "the check decides: leave one of them out")
+    if s.choices:
+        yield from _choices(s)
+
+
+def _choices(s: m.Submit) -> Iterator[Problem]:
+    if s.answer not in ("auto", "choice"):
+        yield _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
     if len(s.choices) > limits.CHOICES_MAX or not all(choice.strip() for choice in s.choices):
         yield _invalid(
             f"{len(s.choices)} choices", f"give 2 to {limits.CHOICES_MAX}, none of them empty"

@@ -4,12 +4,11 @@ from broker import admission, conduct, learning, reports
 from broker.events import JournalFull, Kill, Route, Send, Spawn, Write
 from broker.fleet import WORKERS_MAX
 from broker.job import Job
-from broker.roster import matches
 from broker.state import DRAIN_S, State
 from protocol import messages as m
 from protocol.errors import Code, Problem
 from protocol.ids import JobId
-from protocol.limits import SEED_MAX
+from protocol.limits import SEED_BITS
 from protocol.records import JobAccepted, VerdictHeard
 
 LISTENERS_MAX = 64
@@ -43,7 +42,7 @@ def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
 
 
 def _new_job(state: State, said: m.Submit, now: float) -> Job:
-    seed = state.rng.randint(0, SEED_MAX) if said.seed is None else said.seed
+    seed = state.rng.getrandbits(SEED_BITS) if said.seed is None else said.seed
     distinct = said.votes
     if said.temperature == 0 and said.votes > 1:
         distinct = min(said.votes, max(1, len(state.roster.digests(said.model))))
@@ -101,7 +100,7 @@ def _no_room(state: State, said: m.Submit, now: float) -> Problem | None:
 
 def _nobody(state: State, said: m.Submit) -> Problem | None:
     """Refuse what no voter could ever answer; a worker that is on its way may."""
-    if state.fleet.on_its_way() or any(matches(v, said.model) for v in state.roster):
+    if state.roster.have(said.model) or state.fleet.on_its_way():
         return None
     if len(state.roster):
         have = ", ".join(state.roster.models())

@@ -96,6 +96,8 @@ def finish(
 ) -> None:
     """End a job: recall what is still out, write the verdict down, and tell who asked."""
     recalls = _take_from_voters(state, job)
+    if job.pending:
+        state.jobs.unwait(job)
     verdict = job.end(outcome, stopped, judged or job.judge(), now)
     state.jobs.finish(job)
     learning.note(state, job)

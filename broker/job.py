@@ -51,9 +51,26 @@ class Job:
     """A question, the seats it wants, and the count of what came back."""
 
     __slots__ = (
-        "accepted_at", "asked", "checks", "deadline_at", "deaths", "first", "id", "leaders",
-        "listeners", "notes", "pending", "prompt_bytes", "refusals", "running_tokens", "seats",
-        "seed", "submit", "tally", "verdict",
+        "accepted_at",
+        "asked",
+        "bytes",
+        "checks",
+        "deadline_at",
+        "deaths",
+        "first",
+        "id",
+        "leaders",
+        "listeners",
+        "notes",
+        "pending",
+        "prompt_bytes",
+        "refusals",
+        "running_tokens",
+        "seats",
+        "seed",
+        "submit",
+        "tally",
+        "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -67,7 +84,8 @@ class Job:
         """`weights`: of a vote, by model digest; empty: one each."""
         self.submit = submit
         self.id: JobId = submit.job  # the client's name for it
-        self.prompt_bytes = len(submit.prompt) + len(submit.system)  # about
+        self.prompt_bytes = len(submit.prompt) + len(submit.system)  # memory of its texts, about
+        self.bytes = self.prompt_bytes  # and of its votes, once there is a verdict
         self.asked = asked
         self.seed = seed
         self.leaders: frozenset[str] = frozenset()  # digests that further seats go to
@@ -91,12 +109,6 @@ class Job:
         if self.verdict:
             return "done"
         return "voting" if any(seat.state != "waiting" for seat in self.seats) else "waiting"
-
-    @property
-    def bytes(self) -> int:
-        """Memory of its texts, about; constant once there is a verdict."""
-        votes = self.verdict.votes if self.verdict else ()
-        return self.prompt_bytes + sum([len(vote.text) for vote in votes])
 
     # ------------------------------------------------------------ seats
 
@@ -231,6 +243,7 @@ class Job:
             tried=self.checks.tried if self.checks else 0,
             passed=self.checks.passed if self.checks else 0,
         )
+        self.bytes += sum([len(vote.text) for vote in votes])
         return self.verdict
 
     def check(self) -> None:

@@ -95,7 +95,6 @@ class Jobs:
     def finish(self, job: Job) -> None:
         """Move a job with its verdict to the done ones."""
         del self.open[job.id]
-        self.unwait(job)
         self._open_bytes -= job.prompt_bytes
         self.done_total += 1
         self.keep(job)

@@ -74,6 +74,8 @@ class Reliability:
 
     def note(self, verdict: m.Verdict) -> None:
         """Take in a job's votes, if models can be compared by them."""
+        if len(verdict.votes) < 2:
+            return
         votes = [vote for vote in verdict.votes if vote.answer is not None]
         if len({vote.digest for vote in votes}) < 2 or verdict.answer_type in NOT_COMPARED:
             return

@@ -178,3 +178,4 @@ def _ended(job: Job, verdict: m.Verdict) -> None:
             seat.reason = ""
     job.pending.clear()
     job.verdict = verdict
+    job.bytes += sum([len(vote.text) for vote in verdict.votes])

@@ -124,6 +124,12 @@ class Roster:
         """Suspects whose grace is over."""
         return [v for v in self if v.suspect_at is not None and now - v.suspect_at > GRACE_S]
 
+    def have(self, model: str) -> bool:
+        """Is there a voter with this model? Empty: any voter."""
+        if not model:
+            return bool(self.by_route)
+        return any(matches(voter, model) for voter in self)
+
     def models(self) -> list[str]:
         """Names of the models that can be asked for, in order."""
         return sorted({voter.ready.model for voter in self})

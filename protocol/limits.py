@@ -19,7 +19,8 @@ FRAME_MESSAGES_MAX = 256
 MAX_TOKENS_MAX = 131_072
 """Tokens of one answer: the longest context that small models are run with."""
 
-SEED_MAX = 2**31 - 1
+SEED_BITS = 31
+SEED_MAX = (1 << SEED_BITS) - 1
 """Seeds are 31 bits: positive in every engine's type, and never llama.cpp's 2**32-1, "random"."""
 
 TEMPERATURE_MAX = 5.0
