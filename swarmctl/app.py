@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from swarmctl import config, jobs, machine, nodes, submit, up
+from swarmctl import config, jobs, machine, models, nodes, submit, up
 from swarmctl.exits import Exit, Failure
 
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.
@@ -66,6 +66,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for command in COMMANDS:
         app.command(cls=_Command)(command)
     app.add_typer(jobs.app, name="jobs")
+    app.add_typer(models.app, name="models")
     return app
 
 

@@ -1,5 +1,6 @@
 """What `--json` prints: shapes that scripts rely on (CLI.md). Fields are only added. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -102,6 +103,11 @@ def workers(r: m.NodeReport) -> Record:
 def jobs(listed: m.JobList) -> Record:
     """The newest jobs first; `more` were left out."""
     return {"jobs": _plain(listed.jobs), "more": listed.more}
+
+
+def models(rows: Sequence[m.ModelReport]) -> Record:
+    """Models that are here, then those that only past votes know."""
+    return {"models": _plain(list(rows))}
 
 
 def job(r: m.JobReport) -> Record:

@@ -6,6 +6,12 @@ from protocol import messages as m
 from swarmctl.asjson import winner_text
 from swarmctl.text import PLAIN, Ink, pad, plural, safe_text, seconds, shorten, size, table
 
+KINDS = {
+    "number": "numbers", "choice": "choices", "json": "JSON", "label": "labels", "latex": "formulas",
+    "tool": "tool calls", "literal": "literals", "code": "code", "text": "prose",
+}  # fmt: skip
+"""Answer types as people say them."""
+
 WHY_COLUMNS = 120
 """Of what a check printed last: enough of an assertion to tell which."""
 
@@ -64,11 +70,18 @@ def _outcome(v: m.Verdict, ink: Ink) -> str:
     if v.outcome == "decided":
         votes = sum(vote.answer is not None for vote in v.votes)
         share = f"{_for_it(v)} of {plural(votes, 'vote')} ({v.agreement:.0%})"
-        sure = f", right with probability {v.confidence:.0%}" if v.confidence is not None else ""
-        return f"{ink.green('decided')} by {share}, {v.margin} ahead{sure}"
+        return f"{ink.green('decided')} by {share}, {v.margin} ahead{_sure(v)}"
     leaders = Counter(vote.answer for vote in v.votes if vote.answer is not None).most_common(3)
     said = ", ".join(f"{shorten(text, ANSWER_COLUMNS)} ×{count}" for text, count in leaders)
     return f"{ink.yellow(v.outcome)}: {said or 'no votes'}"
+
+
+def _sure(v: m.Verdict) -> str:
+    """How often such a share was right, where that was ever measured."""
+    if v.confidence is None:
+        return ""
+    kind = KINDS.get(v.answer_type, v.answer_type)
+    return f"; right about {round(100 * v.confidence)} times in 100 for {kind}"
 
 
 def _for_it(v: m.Verdict) -> int:

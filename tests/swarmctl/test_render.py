@@ -82,9 +82,19 @@ def test_a_tie_names_the_answers_and_claims_none():
     assert render.answer(TIED) is None
 
 
+def test_what_a_check_decided_is_told_as_such():
+    checked = msgspec.structs.replace(DECIDED, tried=3, passed=1, margin=-1)
+    assert render.verdict(checked).startswith("decided by the check: 1 of 3 votes tried passed\n")
+    assert render.tried(4, True, "exit code 0") == "  seat 4 passed the check"
+    why = "exit code 1: \x1b[2Jboom " + "x" * 500
+    told = render.tried(4, False, why)
+    assert told.startswith("  seat 4 failed the check: exit code 1:  [2Jboom x")
+    assert len(told) < 160
+
+
 def test_a_calibrated_confidence_is_said():
     sure = msgspec.structs.replace(DECIDED, confidence=0.93)
-    assert "right with probability 93%" in render.verdict(sure)
+    assert "; right about 93 times in 100 for numbers" in render.verdict(sure)
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("number", "42"), ("text", "so\n#### 42")])
