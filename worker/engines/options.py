@@ -1,5 +1,7 @@
 """How an engine is asked for, and how it says that it cannot be had."""
 
+from typing import Literal
+
 import msgspec
 
 from protocol.errors import SwarmError
@@ -14,6 +16,10 @@ class EngineOptions(msgspec.Struct, frozen=True):
     gpu_layers: int | None = (
         None  # None or -1: all of them, where llama.cpp was built for the GPU; 0: none
     )
+    split_mode: Literal["none", "layer"] | None = None  # over several GPUs; None: llama.cpp's own
+    main_gpu: int = 0  # the one that is used with split_mode "none"
+    tensor_split: tuple[float, ...] = ()  # each GPU's share of the layers; (): by free memory
+    kv_type: Literal["f16", "q8_0"] = "f16"  # of keys and values; q8_0 needs flash attention
     threads: int | None = None  # None: the physical cores this process may use
     batch_tokens: int | None = None  # prompt tokens computed in one step; None: about 0.3 s of work
     prefix_bytes: int = (
@@ -22,10 +28,16 @@ class EngineOptions(msgspec.Struct, frozen=True):
 
 
 class LoadError(SwarmError):
-    """A model cannot be loaded: what was seen, why, and what to do next."""
+    """A model cannot be loaded: what was seen, why, and what to do next.
 
-    def __init__(self, seen: str, because: str = "", hint: str = "") -> None:
+    `no_room`: for lack of memory, so that a smaller worker may fit.
+    """
+
+    def __init__(
+        self, seen: str, because: str = "", hint: str = "", *, no_room: bool = False
+    ) -> None:
         super().__init__(": ".join(part for part in (seen, because) if part))
+        self.no_room = no_room
         self.seen = seen
         self.because = because
         self.hint = hint

@@ -15,6 +15,7 @@ from worker.engines.llamacpp.library import last_lines, native
 from worker.engines.llamacpp.model import Model, logits_view
 from worker.engines.options import LoadError
 
+KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml_type in ggml.h
 FLASH_ATTENTION_AUTO = -1
 FLASH_ATTENTION_OFF = 0
 NO_ROOM = 1  # llama_decode: no cells for the batch
@@ -32,6 +33,7 @@ class Size(msgspec.Struct, frozen=True):
     chunk: int  # prompt tokens in one batch
     threads: int
     gpu: bool
+    kv_type: str = "f16"
 
     def streams(self, recurrent: bool) -> int:
         """One for each slot and the desk.
@@ -83,8 +85,12 @@ class Context:
         params.n_batch = params.n_ubatch = rows_max
         params.n_seq_max = streams
         params.n_threads = params.n_threads_batch = size.threads
+        # Logits are wanted of one row a stream; else a batch reserves rows x vocabulary for them.
+        params.n_outputs_max = streams
         params.kv_unified = False
-        params.flash_attn_type = FLASH_ATTENTION_AUTO if size.gpu else FLASH_ATTENTION_OFF
+        flash = size.gpu or size.kv_type != "f16"  # quantised values can only be read by it
+        params.flash_attn_type = FLASH_ATTENTION_AUTO if flash else FLASH_ATTENTION_OFF
+        params.type_k = params.type_v = KV_TYPES[size.kv_type]
         params.offload_kqv = params.op_offload = size.gpu
         params.no_perf = True
         self.handle = lib.llama_init_from_model(model.handle, params)
@@ -93,6 +99,7 @@ class Context:
                 f"no room for {size.slots} slots of {size.context_tokens} tokens",
                 last_lines() or "llama.cpp gave no reason",
                 "give fewer --slots or a smaller --context",
+                no_room=True,
             )
         self._memory = lib.llama_get_memory(self.handle)
         self._rows = _Batch(lib, streams)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from worker.engine import Completion, EngineFacts, Finish, Refused, Request, Step
 from worker.engines.llamacpp.context import DecodeFailed
-from worker.engines.llamacpp.library import version
+from worker.engines.llamacpp.library import load_log, version
 from worker.engines.llamacpp.model import digest, name_of
 from worker.engines.llamacpp.opened import Opened
 from worker.engines.llamacpp.prefixes import Prefix, Prefixes
@@ -70,6 +70,7 @@ class LlamaCpp:
             slots=slots,
             context_tokens=self._room,
             notes=opened.notes(self._template.chat),
+            load_log="\n".join(load_log),
         )
 
     @property

@@ -11,7 +11,8 @@ from typing import Any
 from worker.engines.options import LoadError
 
 LOG_LINES_MAX = 40  # enough for the lines before a failure; the rest is progress
-WARNING = 3  # GGML_LOG_LEVEL_WARN in ggml.h; 4 is error
+LOAD_LINES_MAX = 200  # lines that tell layers and buffers: a few for each device and cache
+INFO, WARNING = 2, 3  # GGML_LOG_LEVEL_WARN in ggml.h; 4 is error
 SPIN_COUNT = "1000"
 """How often a thread of GNU OpenMP looks for the others before it sleeps: some 15 us.
 
@@ -22,6 +23,7 @@ awaited thread from running: 8 rows of a 150 M model with 2 threads beside two b
 CONTINUED = 5  # the line before goes on
 
 log: deque[str] = deque(maxlen=LOG_LINES_MAX)  # warnings and errors, oldest first
+load_log: deque[str] = deque(maxlen=LOAD_LINES_MAX)  # where the model went, oldest first
 _kept: list[Any] = []  # the callback: the library holds only its address
 
 
@@ -61,6 +63,8 @@ def last_lines(count: int = 2) -> str:
 
 
 def _keep_line(level: int, text: bytes, _: Any) -> None:
+    if level == INFO and (b"buffer size" in text or b"layers to GPU" in text):
+        load_log.append(text.decode("utf-8", "replace").strip())
     if level < WARNING or level == CONTINUED:
         return
     line = text.decode("utf-8", "replace").strip()

@@ -6,24 +6,29 @@ import re
 from pathlib import Path
 from typing import Any
 
-from worker.engines.llamacpp.library import last_lines, log, native
-from worker.engines.options import LoadError
+from worker.engines.llamacpp.library import last_lines, load_log, log, native
+from worker.engines.options import EngineOptions, LoadError
 
 MAGIC = b"GGUF"
 PIECE_BYTES_MAX = 256  # the first try; the library says when a token is longer
+_NO_MEMORY = ("out of memory", "failed to allocate", "unable to allocate", "bad_alloc")
+"""What llama.cpp, CUDA and Vulkan say when a buffer cannot be had."""
 _SPLIT = re.compile(r"^(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf$")
 
 
 class Model:
     """Weights and vocabulary. Raises LoadError when the file is no complete model for text."""
 
-    def __init__(self, path: str, gpu_layers: int, repacked: bool) -> None:
+    def __init__(self, path: str, options: EngineOptions, *, gpu: bool, repacked: bool) -> None:
         self._lib = native()
         _check_file(path)
         log.clear()
+        load_log.clear()
         params = self._lib.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers
+        params.n_gpu_layers = -1 if options.gpu_layers is None else options.gpu_layers
         params.use_extra_bufts = repacked
+        if gpu:  # without one, llama.cpp refuses any main_gpu
+            _split(self._lib, params, options)
         self.handle = self._lib.llama_model_load_from_file(path.encode(), params)
         if not self.handle:
             raise _not_loaded(path)
@@ -149,6 +154,26 @@ def parts(path: Path) -> list[Path]:
     ]
 
 
+def _split(lib: Any, params: Any, options: EngineOptions) -> None:
+    """Which GPUs get which share of the layers."""
+    if options.split_mode is not None:
+        params.split_mode = {
+            "none": lib.LLAMA_SPLIT_MODE_NONE,
+            "layer": lib.LLAMA_SPLIT_MODE_LAYER,
+        }[options.split_mode]
+        params.main_gpu = options.main_gpu
+    if options.tensor_split:
+        most = int(lib.llama_max_devices())
+        if len(options.tensor_split) > most:
+            raise LoadError(
+                f"a tensor_split of {len(options.tensor_split)} shares",
+                f"llama.cpp drives {most} devices at most",
+                "give one share for each GPU, or none",
+            )
+        shares = (ctypes.c_float * most)(*options.tensor_split)
+        params.tensor_split = shares  # ctypes keeps the array with the struct
+
+
 def _check_file(path: str) -> None:
     for part in parts(Path(path)):
         try:
@@ -181,6 +206,7 @@ def _not_loaded(path: str) -> LoadError:
         f"llama.cpp cannot load {path}",
         said or "it gave no reason",
         "a newer model needs a newer llama-cpp-python; a large one needs more free memory",
+        no_room=any(words in " ".join(log).lower() for words in _NO_MEMORY),
     )
 
 

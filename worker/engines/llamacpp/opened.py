@@ -51,9 +51,8 @@ class Opened:
         return tuple(note for note, holds in said.items() if holds)
 
     def _open(self, path: str, slots: int, options: EngineOptions, repacked: bool) -> None:
-        layers = -1 if options.gpu_layers is None else options.gpu_layers
-        gpu = bool(native().llama_supports_gpu_offload()) and layers != 0
-        self.model = Model(path, layers, repacked)
+        gpu = bool(native().llama_supports_gpu_offload()) and options.gpu_layers != 0
+        self.model = Model(path, options, gpu=gpu, repacked=repacked)
         try:
             self.size = _size(self.model, slots, options, gpu)
             _check_memory(self.model, self.size)
@@ -79,6 +78,7 @@ def _size(model: Model, slots: int, options: EngineOptions, gpu: bool) -> Size:
         chunk=options.batch_tokens or _chunk(model.parameters, gpu),
         threads=options.threads or threads_for(model.parameters),
         gpu=gpu,
+        kv_type=options.kv_type,
     )
     for name, value, least in (
         ("--context", size.context_tokens, CONTEXT_TOKENS_MIN),
@@ -105,6 +105,7 @@ def _check_memory(model: Model, size: Size) -> None:
             f"no room for {size.slots} slots of {size.context_tokens} tokens",
             f"their cache takes {wanted / 2**30:.1f} GiB, and {room / 2**30:.1f} GiB are free",
             "give fewer --slots or a smaller --context",
+            no_room=True,
         )
 
 
