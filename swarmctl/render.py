@@ -7,9 +7,16 @@ from swarmctl.asjson import winner_text
 from swarmctl.text import PLAIN, Ink, pad, plural, safe_text, seconds, shorten, size, table
 
 KINDS = {
-    "number": "numbers", "choice": "choices", "json": "JSON", "label": "labels", "latex": "formulas",
-    "tool": "tool calls", "literal": "literals", "code": "code", "text": "prose",
-}  # fmt: skip
+    "number": "numbers",
+    "choice": "choices",
+    "json": "JSON",
+    "label": "labels",
+    "latex": "formulas",
+    "tool": "tool calls",
+    "literal": "literals",
+    "code": "code",
+    "text": "prose",
+}
 """Answer types as people say them."""
 
 WHY_COLUMNS = 120
