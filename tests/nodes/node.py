@@ -40,13 +40,17 @@ class Node:
         return {**clean, "SWARM_HOME": str(self.home)}
 
     def start(self) -> "Node":
+        self.start_again()
+        self.dial()
+        return self
+
+    def start_again(self) -> None:
+        """A new broker for the same home; the client finds it by itself."""
         command = [sys.executable, "-m", "broker", *self.arguments]
         with self.stderr.open("a") as log:
             self.process = subprocess.Popen(
                 command, env=self.env, stdin=subprocess.DEVNULL, stderr=log, text=True
             )
-        self.dial()
-        return self
 
     def dial(self) -> None:
         self.socket = self.context.socket(zmq.DEALER)
@@ -67,6 +71,10 @@ class Node:
     def say(self, *messages: m.Message) -> None:
         for frame in frames.pack([frames.encode(message) for message in messages]):
             self.socket.send(frame)
+
+    def receive(self) -> list[Any]:
+        """What has come, in one frame."""
+        return frames.to_client(self.socket.recv())
 
     def hear(self, wanted: type, patience_s: float = PATIENCE_S) -> Any:
         """The next message of this kind; others are kept for later."""
