@@ -44,6 +44,7 @@ def load_of(worker: PlannedWorker) -> Load:
         cells=worker.cells,
         sequences=worker.streams,
         ubatch=worker.batch_tokens,
+        outputs=worker.streams,
         kv_type=worker.kv_type,
         gpu_layers=worker.gpu_layers,
         split_mode=1 if worker.split_mode == "layer" else 0,

@@ -73,8 +73,8 @@ def compute_bytes(model: Model, load: Load) -> int:
 
     Live at once: three rows of the feed-forward, three of the embedding and a query for each token;
     in state-space layers about seven of the inner width and each stream's state. Without flash
-    attention the scores of every head are written out. The logits come at the end, when most of
-    that is free again.
+    attention the scores of every head are written out. The logits, of one row a stream, come at
+    the end, when most of that is free again.
     """
     batch = load.batch_tokens
     rows = 3 * model.feed_forward + 3 * model.embedding + model.query_values
@@ -88,7 +88,7 @@ def compute_bytes(model: Model, load: Load) -> int:
         scores = load.stream_cells * model.heads
         rows = max(rows, scores + 2 * model.embedding + 2 * model.query_values)
     body = rows * batch * 4 + states + mask_bytes(model, load)
-    tail = batch * model.vocab * LOGIT_BYTES + 4 * model.embedding * batch * 4
+    tail = load.streams * model.vocab * LOGIT_BYTES + 4 * model.embedding * batch * 4
     return max(body, tail)
 
 

@@ -52,6 +52,7 @@ def request(path: str, load: Load) -> simulated.Load:
         cells=load.cells,
         sequences=load.streams,
         ubatch=load.batch_tokens,
+        outputs=load.streams,
         kv_type=load.kv_type,
         flash=load.flash,
     )
