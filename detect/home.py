@@ -67,6 +67,16 @@ class Home(msgspec.Struct, frozen=True):
         return self.state / "broker.log"
 
     @property
+    def plan(self) -> Path:
+        """The workers that `swarmctl up` planned, for its broker."""
+        return self.state / "plan.json"
+
+    @property
+    def loads(self) -> Path:
+        """What earlier loads of models really took."""
+        return self.state / "loads.json"
+
+    @property
     def models(self) -> Path:
         """Model files that this node downloaded."""
         return self.state / "models"

@@ -11,7 +11,7 @@ import msgspec
 from detect import amd, android, apple, cpu, ggml, memory, nvidia, pci, probing, system
 from detect.advice import unused
 from detect.facts import Engine, Machine, Note
-from detect.host import Host, RecordedHost
+from detect.host import Host, LiveHost, RecordedHost
 from detect.record import FILE_BYTES_MAX, Probed, Record, load, merge
 
 TREE_FILES_MAX = 20_000  # of a recorded folder; one machine's /proc and /sys that we read: hundreds
@@ -76,6 +76,31 @@ def record(root: str = "/", timeout_s: float = probing.TIMEOUT_S) -> Record:
 def here(root: str = "/", timeout_s: float = probing.TIMEOUT_S) -> Machine:
     """Give the facts of this machine."""
     return detect(RecordedHost(record(root, timeout_s)))
+
+
+def briefly() -> Machine | None:
+    """The facts without any probe, in milliseconds; None where there may be an accelerator.
+
+    For a model so small that the processors are enough: an engine that is installed is taken to
+    work, and its devices are not asked for.
+    """
+    if probing.may_have_gpu():
+        return None
+    return detect(_Brief())
+
+
+class _Brief(LiveHost):
+    """This machine's files, and the engine as its package describes itself."""
+
+    def probe(self, name: str) -> Probed:
+        import importlib.metadata
+
+        if name != "ggml":
+            return super().probe(name)
+        try:
+            return Probed(value={"version": importlib.metadata.version("llama-cpp-python")})
+        except importlib.metadata.PackageNotFoundError:
+            return super().probe(name)
 
 
 def load_recorded(path: Path) -> Record:

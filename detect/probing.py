@@ -46,6 +46,14 @@ def wanted() -> tuple[str, ...]:
     return tuple(names)
 
 
+def may_have_gpu() -> bool:
+    """Whether there is any sign of an accelerator; True where only a probe can tell."""
+    if not sys.platform.startswith("linux"):
+        return True
+    signs = ("/dev/dri", "/dev/dxg", "/dev/kgsl-3d0", "/dev/mali0", AMD_SIGN)
+    return "nvml" in wanted() or any(Path(sign).exists() for sign in signs)
+
+
 def _on_bus() -> bool:
     """Whether an NVIDIA card sits on the PCI bus. The kernel answers from memory."""
     for vendor in Path(PCI).glob("*/vendor"):

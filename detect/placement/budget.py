@@ -18,6 +18,7 @@ MAIN_SHARE, ANDROID_SHARE = 0.80, 0.50
 DRIVER_BYTES = 457 * MIB  # a process's CUDA or ROCm context; what others reserve too
 METAL_DRIVER_BYTES = 512 * MIB
 PROCESS_BYTES = 200 * MIB  # Python, the libraries and the queue of one worker, in main memory
+MAIN_MEMORY = "main memory"  # the place of what is on no device
 MLX = "MLX"  # the library of a device that only MLX reaches
 INTEGRATED_ALLOWED = ("gfx1151",)
 """Integrated GPUs that are worth using without being asked; CUDA's and Apple's are as well."""
@@ -44,7 +45,7 @@ def main_room(machine: Machine, limits: Limits) -> Room | None:
     promised = limits.promised.get("host", 0)
     budget = max(int(headroom * share) - promised, 0)
     said = f"{share:.0%} of {size(headroom)} headroom" + _less(promised)
-    return Room("main memory", budget, said)
+    return Room(MAIN_MEMORY, budget, said)
 
 
 def reaches(device: Device, form: str) -> bool:

@@ -5,14 +5,17 @@ name. Sizes are remembered under a key, so that the next plan uses what was meas
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
 from detect.advice import install_line
-from detect.facts import Machine, Note
+from detect.facts import Device, Note
 from detect.model import Model
+from detect.placement.budget import MAIN_MEMORY
 from detect.placement.memory import Load
-from detect.placement.result import PlannedWorker
+from detect.placement.result import PlannedWorker, Sum
+from detect.placement.words import plural, size
 
 MIB = 1 << 20
 REMEMBERED_MAX = 256  # keys kept: models times settings that one machine ever ran
@@ -48,15 +51,69 @@ def parse(log: str) -> Loaded:
     found = _OFFLOADED.findall(log)
     layers, offloadable = map(int, found[-1]) if found else (0, 0)
     sizes: dict[str, int] = {}
-    for name, size in _BUFFER.findall(log):
-        sizes[name] = sizes.get(name, 0) + round(float(size) * MIB)
+    for name, mib in _BUFFER.findall(log):
+        sizes[name] = sizes.get(name, 0) + round(float(mib) * MIB)
     return Loaded(layers, offloadable, sizes)
+
+
+def identity(model: Model) -> str:
+    """A model's part of a key."""
+    return f"{model.name}|{model.quant}|{model.file_bytes}"
 
 
 def key(model: Model, load: Load, place: str) -> str:
     """Under which a load's real size is remembered."""
+    return key_of(identity(model), load, place)
+
+
+def key_of(name: str, load: Load | PlannedWorker, place: str) -> str:
+    """The same of a model's `identity`."""
     sizes = f"{load.slots}x{load.context_tokens}:{load.kv_type}:{load.batch_tokens}"
-    return f"{model.name}|{model.quant}|{model.file_bytes}|{sizes}|{place}"
+    return f"{name}|{sizes}|{place}"
+
+
+def measured(
+    name: str, planned: PlannedWorker, ready: Sequence[Device], loaded: Loaded
+) -> tuple[str, int] | None:
+    """The key and total to remember of this load; None when no later plan could use it.
+
+    Only a load that lies whole in one place says what that place must hold. Buffers are llama.cpp's
+    own figures; the process and the driver's context stay as they were planned.
+    """
+    if planned.engine != "llamacpp" or not loaded.buffer_bytes or not planned.sums:
+        return None
+    fixed = planned.sums[0].process_bytes
+    if not planned.devices and planned.sums[0].place == MAIN_MEMORY:
+        return key_of(name, planned, MAIN_MEMORY), loaded.total() + fixed
+    device = next((one for one in ready if one.id in planned.devices), None)
+    if device is None or len(planned.devices) != 1 or planned.gpu_layers >= 0:
+        return None
+    if not loaded.layers or loaded.layers != loaded.offloadable:
+        return None
+    here = loaded.total() if device.unified else loaded.on_devices()
+    return key_of(name, planned, device.name), here + fixed
+
+
+def words(planned: PlannedWorker, loaded: Loaded) -> str:
+    """Where the model is and what it took beside what was planned, in one line; "" if untold."""
+    if not loaded.buffer_bytes:
+        return ""
+    places = ", ".join(f"{size(count)} on {name}" for name, count in _places(loaded))
+    layers = f"{loaded.layers} of {plural(loaded.offloadable, 'layer')} on GPUs: "
+    expected = sum(_buffers(row) for row in planned.sums)
+    said = (layers if loaded.layers else "") + places
+    return f"{said} ({size(expected)} planned)" if expected else said
+
+
+def _places(loaded: Loaded) -> list[tuple[str, int]]:
+    """Devices one by one, everything of main memory together."""
+    places = {n: count for n, count in loaded.buffer_bytes.items() if not _is_host(n)}
+    host = loaded.total() - loaded.on_devices()
+    return [*places.items(), *([(MAIN_MEMORY, host)] if host else [])]
+
+
+def _buffers(row: Sum) -> int:
+    return row.weight_bytes + row.cache_bytes + row.state_bytes + row.compute_bytes
 
 
 def remember(known: dict[str, int], name: str, total_bytes: int) -> dict[str, int]:
@@ -66,9 +123,8 @@ def remember(known: dict[str, int], name: str, total_bytes: int) -> dict[str, in
     return dict(list(kept.items())[-REMEMBERED_MAX:])
 
 
-def judge(machine: Machine, planned: PlannedWorker, loaded: Loaded) -> tuple[Note, ...]:
-    """Say loudly when a GPU that is here is not where the model went."""
-    ready = [device for device in machine.devices if device.state == "ready"]
+def judge(ready: Sequence[Device], planned: PlannedWorker, loaded: Loaded) -> tuple[Note, ...]:
+    """Say loudly when a GPU that works here is not where the model went."""
     if planned.gpu_layers == 0:
         idle = [device for device in ready if not device.library and device.kind != "integrated"]
         if not idle:

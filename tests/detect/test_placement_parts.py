@@ -171,13 +171,13 @@ def machine_with(library: str) -> Machine:
 
 
 def test_a_gpu_that_is_here_and_not_used_is_a_loud_warning_with_the_line() -> None:
-    (note,) = readback.judge(machine_with(""), planned(gpu_layers=0), readback.Loaded())
+    (note,) = readback.judge(machine_with("").devices, planned(gpu_layers=0), readback.Loaded())
     assert "RTX 4070 is here and not used" in note.seen
     assert "GGML_CUDA=on" in note.fix
 
 
 def test_planned_layers_that_did_not_arrive_are_told() -> None:
-    cuda = machine_with("CUDA")
+    cuda = machine_with("CUDA").devices
     (none,) = readback.judge(cuda, planned(), readback.Loaded(0, 37))
     (some,) = readback.judge(cuda, planned(), readback.Loaded(20, 37))
     assert none.grade == "error"
