@@ -18,7 +18,7 @@ from detect.process import resident_bytes
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import WorkerId
-from worker import core
+from worker import core, placed
 from worker.engine import Completion, Engine, Request
 from worker.engines import EngineOptions, LoadError, load
 from worker.service import Service, dial
@@ -48,12 +48,9 @@ def main() -> int:
 
 
 def _serve(args: argparse.Namespace, name: WorkerId, socket: zmq.Socket[bytes]) -> int:
-    options = EngineOptions(
-        context_tokens=args.context, gpu_layers=args.gpu_layers, threads=args.threads
-    )
-    engine = load(args.engine, args.model, args.slots, options)
+    engine, notes = _load(args)
     try:
-        ready = _prove(engine, name)
+        ready = _prove(engine, name, notes)
         service = Service(core.Worker(ready, time.monotonic()), engine, socket)
         signal.signal(signal.SIGTERM, lambda *_: service.ask_to_stop())
         if not args.lifeline:
@@ -64,7 +61,17 @@ def _serve(args: argparse.Namespace, name: WorkerId, socket: zmq.Socket[bytes]) 
     return 0
 
 
-def _prove(engine: Engine, name: WorkerId) -> m.Ready:
+def _load(args: argparse.Namespace) -> tuple[Engine, tuple[str, ...]]:
+    """The engine, and what to say of how it was loaded. Raises LoadError."""
+    if args.placement:
+        return placed.load_placed(placed.parse(args.placement))
+    options = EngineOptions(
+        context_tokens=args.context, gpu_layers=args.gpu_layers, threads=args.threads
+    )
+    return load(args.engine, args.model, args.slots, options), ()
+
+
+def _prove(engine: Engine, name: WorkerId, notes: tuple[str, ...]) -> m.Ready:
     """Answer a real one-token request: only a worker that has done so is eligible.
 
     Raises LoadError when the engine gives no token.
@@ -88,7 +95,7 @@ def _prove(engine: Engine, name: WorkerId) -> m.Ready:
         context_tokens=facts.context_tokens,
         tokens_per_s=round(1 / max(time.monotonic() - began, 1e-6), 1),
         memory_bytes=resident_bytes(),
-        notes=facts.notes,
+        notes=(*notes, *facts.notes),
     )
 
 
@@ -115,6 +122,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--context", type=int, default=None, help="tokens of prompt and answer")
     parser.add_argument("--gpu-layers", type=_layers, default=None, help="auto, all or a number")
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument(
+        "--placement", default="", metavar="JSON", help="a planned worker, in place of these flags"
+    )
     parser.add_argument("--name", default="", help="as it stands in `swarmctl workers`")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     return parser.parse_args()
