@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from swarmctl import config, jobs, machine, models, nodes, submit, up
+from swarmctl import config, evaluate, jobs, machine, models, nodes, submit, up
 from swarmctl.exits import Exit, Failure
 
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.
@@ -65,6 +65,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(_start)
     for command in COMMANDS:
         app.command(cls=_Command)(command)
+    app.command("eval", cls=_Command)(evaluate.evaluate)
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(models.app, name="models")
     return app

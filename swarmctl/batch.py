@@ -104,11 +104,19 @@ class Batch:
         due = [submit for at, submit in self._again if at <= now]
         self._again = [(at, submit) for at, submit in self._again if at > now]
         for question in self._window.take():
-            submit = msgspec.structs.replace(self._template, job=job_id(), prompt=question.prompt)
+            submit = self._submit(question, job_id())
             self._asked[submit.job] = question
             due.append(submit)
         for submit in due:
             self._client.send(*self._follow.add(submit, now))
+
+    def _submit(self, question: Question, job: JobId) -> m.Submit:
+        submit = msgspec.structs.replace(self._template, job=job, prompt=question.prompt)
+        if question.choices:
+            return msgspec.structs.replace(submit, answer="choice", choices=question.choices)
+        if question.answer_type:
+            return msgspec.structs.replace(submit, answer=question.answer_type)
+        return submit
 
     def _hear(self, said: m.Message) -> None:
         if isinstance(said, m.Rejected) and said.problem.code == Code.BUSY:
@@ -120,8 +128,7 @@ class Batch:
     def _put_again(self, said: m.Rejected) -> None:
         at = monotonic() + (said.problem.retry_after_s or BUSY_S)
         question = self._asked[said.job]
-        submit = msgspec.structs.replace(self._template, job=said.job, prompt=question.prompt)
-        self._again.append((at, submit))
+        self._again.append((at, self._submit(question, said.job)))
 
     def _tell(self, question: Question, result: Result) -> None:
         self.told += 1

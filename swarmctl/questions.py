@@ -22,6 +22,8 @@ class Question(msgspec.Struct, frozen=True):
 
     id: str | int
     prompt: str
+    answer_type: str = ""  # empty: as for all of the file
+    choices: tuple[str, ...] = ()
 
 
 class _Line(msgspec.Struct):
@@ -35,11 +37,11 @@ def prompt(given: str | None) -> str:
     Raises Failure for nothing, for what is no text, and for too much.
     """
     if given is not None and given != "-":
-        return _checked(given, "the prompt")
+        return checked(given, "the prompt")
     if given is None and sys.stdin.isatty():
         raise wrong("no question was given", "there is no PROMPT and nothing piped in", EXAMPLE)
     raw = sys.stdin.buffer.read(PROMPT_BYTES_MAX + 1)
-    return _checked(decode(raw, "standard input").removesuffix("\n"), "standard input")
+    return checked(decode(raw, "standard input").removesuffix("\n"), "standard input")
 
 
 def decode(raw: bytes, where: str) -> str:
@@ -57,7 +59,8 @@ def decode(raw: bytes, where: str) -> str:
     raise wrong(f"{where} is no text", seen, "give the question as UTF-8 text")
 
 
-def _checked(text: str, where: str) -> str:
+def checked(text: str, where: str) -> str:
+    """A question that may be asked, as it stands. Raises Failure for what is none."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -79,6 +82,11 @@ def _too_large(size: int) -> Failure:
 
 def from_file(path: str) -> list[Question]:
     """The questions of a JSONL file, or of standard input for `-`. Raises Failure with the line."""
+    return parse(contents(path), path)
+
+
+def contents(path: str) -> bytes:
+    """A file, or standard input for `-`, whole. Raises Failure when it cannot be read."""
     try:
         if path == "-":
             raw = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
@@ -89,7 +97,7 @@ def from_file(path: str) -> list[Question]:
         raise wrong(f"cannot read {path}", str(error.strerror)) from None
     if len(raw) > FILE_BYTES_MAX:
         raise wrong(f"{path} is over {FILE_BYTES_MAX} bytes", "", "split it")
-    return parse(raw, path)
+    return raw
 
 
 def parse(raw: bytes, where: str) -> list[Question]:
@@ -125,4 +133,4 @@ def _question(
     except (ValueError, RecursionError) as error:
         hint = '{"prompt": "What is 6 times 7?", "id": "q1"}'
         raise wrong(f"{where} is no question", str(error), f"write it as {hint}") from None
-    return Question(number if read.id is None else read.id, _checked(read.prompt, where))
+    return Question(number if read.id is None else read.id, checked(read.prompt, where))

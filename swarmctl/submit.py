@@ -113,7 +113,7 @@ def _choices(text: str | None) -> tuple[str, ...]:
     return choices
 
 
-def _template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
+def template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
     """The job without its id and its prompt. Raises Failure or SettingsError for misuse."""
     import os
 
@@ -163,7 +163,7 @@ def _submit_one(
 
     told = watched() and not json
     job = msgspec.structs.replace(
-        _template(flags, rest),
+        template(flags, rest),
         job=uuid7.job_id(),
         prompt=questions.prompt(prompt),
         watch=told or check is not None,
@@ -171,7 +171,7 @@ def _submit_one(
     )
     code: int = Exit.INTERRUPTED
     checker = Checker(*check, told=told) if check else None
-    with _any_node(job) as (client, asked), checker or contextlib.nullcontext():
+    with any_node(job) as (client, asked), checker or contextlib.nullcontext():
         try:
             verdict = ask(client, asked, checker)
             code = exit_code(verdict)
@@ -212,7 +212,7 @@ def _submit_detached(
     from swarmctl.text import safe
 
     job = msgspec.structs.replace(
-        _template(flags, rest), job=uuid7.job_id(), prompt=questions.prompt(prompt)
+        template(flags, rest), job=uuid7.job_id(), prompt=questions.prompt(prompt)
     )
     try:
         client = Client(home.find())
@@ -231,18 +231,18 @@ def _submit_file(
 ) -> None:
     from swarmctl import batch, questions, results
 
-    template = _template(flags, rest)
+    asking = template(flags, rest)
     asked = questions.from_file(file)
     with results.sink(out, json) as sink:
         left = [question for question in asked if question.id not in sink.there]
         if left:
-            with _any_node(template) as (client, job):
+            with any_node(asking) as (client, job):
                 batch.run(client, job, left, sink)
     raise typer.Exit(Exit.FAILED if sink.failed else Exit.DONE)
 
 
 @contextlib.contextmanager
-def _any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
+def any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
     """A conversation with this home's node, or with a private one that lives as long."""
     import os
 

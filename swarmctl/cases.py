@@ -1,0 +1,124 @@
+"""Questions with known answers, and votes on record: the files that `swarmctl eval` reads.
+
+question   {"prompt": …, "answer": …} and optional "id", "choices", "answer_type"
+recorded   {"answer": …, "votes": [{"model", "text", "tokens", "time_s", "finish"}, …]} and
+           optional "id", "prompt", "choices", "answer_type", "time_s"
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from broker.voting import ANSWER_TYPES
+from broker.voting.evaluate import Case, Sample
+from swarmctl.exits import wrong
+from swarmctl.questions import QUESTIONS_MAX, Question, checked, contents
+
+QUESTION = '{"prompt": "What is 6 times 7?", "answer": "42"}'
+RECORDED = '{"answer": "42", "votes": [{"model": "abacus", "text": "#### 42"}]}'
+
+T = TypeVar("T")
+
+Known = str | int | float | bool
+
+
+class _Asked(msgspec.Struct):
+    prompt: str
+    answer: Known
+    id: str | int | None = None
+    choices: tuple[str, ...] = ()
+    answer_type: str = ""
+
+
+class _Told(msgspec.Struct):
+    answer: Known
+    votes: tuple[Sample, ...]
+    id: str | int | None = None
+    prompt: str = ""
+    choices: tuple[str, ...] = ()
+    answer_type: str = "auto"
+    time_s: float = 0.0
+
+
+def asked(path: str) -> list[tuple[Question, str]]:
+    """The questions of a file with their known answers. Raises Failure with the line."""
+    decoder = msgspec.json.Decoder(_Asked)
+    found: list[tuple[Question, str]] = []
+    ids: set[str | int] = set()
+    for number, line in _lines(path):
+        where = f"line {number} of {path}"
+        read = _decoded(decoder, line, where, QUESTION)
+        _check_type(read.answer_type or "auto", where)
+        name = number if read.id is None else read.id
+        if name in ids:
+            raise wrong(f"{where} has the id {name!r}", "another line has it too", "number them")
+        ids.add(name)
+        prompt = checked(read.prompt, where)
+        found.append((Question(name, prompt, read.answer_type, read.choices), known(read.answer)))
+    return found
+
+
+def recorded(path: str) -> list[Case]:
+    """The cases of a file of recorded votes. Raises Failure with the line."""
+    decoder = msgspec.json.Decoder(_Told)
+    found = []
+    for number, line in _lines(path):
+        where = f"line {number} of {path}"
+        read = _decoded(decoder, line, where, RECORDED)
+        _check_type(read.answer_type, where)
+        found.append(
+            Case(
+                gold=known(read.answer),
+                votes=read.votes,
+                answer="choice" if read.choices else read.answer_type,
+                choices=read.choices,
+                prompt=read.prompt,
+                time_s=read.time_s,
+            )
+        )
+    return found
+
+
+def line_of(name: str | int, case: Case) -> bytes:
+    """A case as a line of a file of recorded votes."""
+    told = {
+        "id": name,
+        "prompt": case.prompt,
+        "answer": case.gold,
+        "answer_type": case.answer,
+        "choices": case.choices,
+        "time_s": case.time_s,
+        "votes": case.votes,
+    }
+    return msgspec.json.encode(told) + b"\n"
+
+
+def known(answer: Known) -> str:
+    """A known answer as text: people write 42 as well as "42"."""
+    return str(answer).lower() if isinstance(answer, bool) else str(answer)
+
+
+def _lines(path: str) -> Sequence[tuple[int, bytes]]:
+    lines = [
+        (number, line)
+        for number, line in enumerate(contents(path).split(b"\n"), start=1)
+        if line.strip()
+    ]
+    if not lines:
+        raise wrong(f"{path} holds no question", "every line is empty", QUESTION)
+    if len(lines) > QUESTIONS_MAX:
+        raise wrong(f"{path} has over {QUESTIONS_MAX} questions", "", "split it")
+    return lines
+
+
+def _check_type(answer_type: str, where: str) -> None:
+    if answer_type not in ANSWER_TYPES:
+        raise wrong(f"{where} has the answer_type {answer_type!r}", "", ", ".join(ANSWER_TYPES))
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], line: bytes, where: str, example: str) -> T:
+    try:
+        return decoder.decode(line)
+    except (ValueError, RecursionError) as error:
+        raise wrong(f"{where} cannot be read", str(error), f"write it as {example}") from None
