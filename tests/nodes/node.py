@@ -46,11 +46,18 @@ class Node:
 
     def start_again(self) -> None:
         """A new broker for the same home; the client finds it by itself."""
-        command = [sys.executable, "-m", "broker", *self.arguments]
+        self._let_go()
+        # The lifeline: a test run that is killed leaves no node behind.
+        command = [sys.executable, "-m", "broker", "--lifeline", *self.arguments]
         with self.stderr.open("a") as log:
             self.process = subprocess.Popen(
-                command, env=self.env, stdin=subprocess.DEVNULL, stderr=log, text=True
+                command, env=self.env, stdin=subprocess.PIPE, stderr=log, text=True
             )
+
+    def _let_go(self) -> None:
+        """Close our end of the lifeline of a process that has ended, or is to end."""
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
 
     def dial(self) -> None:
         self.socket = self.context.socket(zmq.DEALER)
@@ -64,6 +71,7 @@ class Node:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self._let_go()
         shutil.rmtree(self.home, ignore_errors=True)
 
     # ------------------------------------------------------------ talking
