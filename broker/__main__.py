@@ -11,7 +11,9 @@ import sqlite3
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
+import msgspec
 import zmq
 
 from broker import identity, lock, service
@@ -21,9 +23,11 @@ from broker.journal import Journal
 from broker.journal_file import NewerJournal, opened, take_up
 from broker.kept import Retention
 from broker.learner import Learner
+from broker.placing import Placing
 from broker.state import NodeIdentity
 from broker.supervisor import Supervisor
 from detect import home, settings
+from detect.placement.handed import PLAN_BYTES_MAX, Handed, Placement
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3)
 
@@ -51,6 +55,7 @@ def main() -> int:
 
 def _run(args: argparse.Namespace) -> int:
     here, chosen = _configure(args)
+    placements = _planned(args.plan)
     try:
         held = lock.hold(here.lock)
     except lock.AlreadyRunning as other:
@@ -65,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
         learner = Learner(here.state)
         if past := learner.load():
             core.recall(past)
-        supervisor = Supervisor(_worker_arguments(chosen))
+        supervisor = Supervisor(Placing(_worker_arguments(chosen), placements))
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         router = service.bind(context, here.address)
         here.socket.chmod(0o600)
@@ -113,7 +118,7 @@ def _core(here: home.Home, chosen: settings.Settings) -> tuple[Broker, Journal |
 
 def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:
     here = home.find()
-    flags = {name: value for name, value in vars(args).items() if name != "lifeline"}
+    flags = {name: value for name, value in vars(args).items() if name not in ("lifeline", "plan")}
     try:
         chosen = settings.load(here, os.environ, flags)
         home.prepare(here)
@@ -152,6 +157,22 @@ def _worker_arguments(chosen: settings.Settings) -> list[str]:
     return [*arguments, "--gpu-layers", str(chosen.gpu_layers)]
 
 
+def _planned(file: str | None) -> tuple[Placement, ...]:
+    """What `swarmctl up` planned for each worker; () when workers follow the settings."""
+    if file is None:
+        return ()
+    try:
+        with Path(file).open("rb") as opened_file:
+            return msgspec.json.decode(opened_file.read(PLAN_BYTES_MAX), type=Handed).placements
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise _Failure(
+            EXIT_CONFIG,
+            f"the plan {file} cannot be read",
+            str(error),
+            "swarmctl up writes it anew; or leave out --plan",
+        ) from None
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m broker", description=__doc__)
     parser.add_argument("--workers", help="worker processes to start and keep")
@@ -160,6 +181,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engine", help="auto, llamacpp or scripted")
     parser.add_argument("--context", help="tokens that prompt and answer may take together")
     parser.add_argument("--gpu-layers", help="auto, all, or the number of the model's layers")
+    parser.add_argument("--plan", help="a file with what each worker is started as", metavar="FILE")
     parser.add_argument("--durability", help="what jobs survive: none, process (a kill), power")
     parser.add_argument("--name", help="this node's name, for people")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")

@@ -10,9 +10,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from broker.events import ChildExited
+from broker.placing import Placing
+from detect.cgroups import read_oom_kills
+from detect.host import Host, LiveHost
+from detect.placement.retry import ending
 from protocol.ids import WorkerId
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3): what a worker says when starting again cannot help
@@ -26,9 +29,12 @@ _UNIX = os.name == "posix"
 class Supervisor:
     """The worker processes of one broker."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        """`arguments`: what every worker is told, such as its model and slots."""
-        self._arguments = list(arguments)
+    def __init__(self, placing: Placing, host: Host | None = None) -> None:
+        """`host`: where the kernel's count of memory kills is read."""
+        self._placing = placing
+        self._host = host or LiveHost()
+        self._oom_kills = read_oom_kills(self._host)
+        self._killed: set[WorkerId] = set()  # by us, and not reaped yet
         self._processes: dict[WorkerId, subprocess.Popen[bytes]] = {}
         self.pipes: dict[int, WorkerId] = {}  # to be polled for end of file
 
@@ -36,10 +42,13 @@ class Supervisor:
         """Start a worker; its process id. Raises OSError when no process can be had."""
         # -P: a folder named `worker` where the user happens to stand must not be run.
         command = [sys.executable, "-P", "-m", "worker", "--lifeline", "--name", worker]
+        start = self._placing.start_of(worker)
+        self._oom_kills = read_oom_kills(self._host)  # what was killed before is not this worker
         read_end, write_end = os.pipe()
         try:
             process = subprocess.Popen(
-                [*command, *self._arguments],
+                [*command, *start.arguments],
+                env={**os.environ, **start.env},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(write_end,) if _UNIX else (),
@@ -60,6 +69,7 @@ class Supervisor:
     def kill(self, worker: WorkerId) -> None:
         """End a worker at once. SIGKILL also ends one that is stopped or stuck in a call."""
         if process := self._processes.get(worker):
+            self._killed.add(worker)
             process.kill()
 
     def ended(self, pipe: int) -> ChildExited:
@@ -70,6 +80,7 @@ class Supervisor:
         try:
             process.wait(REAP_S)
         except subprocess.TimeoutExpired:
+            self._killed.add(worker)
             process.kill()
             process.wait()
         return self._exited(worker, process)
@@ -85,8 +96,31 @@ class Supervisor:
         del self._processes[worker]
         if process.stdin:
             process.stdin.close()
-        code = process.returncode
-        return ChildExited(worker, _cause(code), final=code == EXIT_CONFIG, asked=code == 0)
+        code, ours = process.returncode, worker in self._killed
+        self._killed.discard(worker)
+        cause = _cause(code)
+        if _UNIX and code == -signal.SIGKILL and not ours:
+            if memory := self._memory_kill():
+                return self._killed_for_memory(worker, memory)
+            if self._oom_kills is None:  # the system does not count them
+                cause = ending(None, None, signal.SIGKILL)
+        return ChildExited(worker, cause, final=code == EXIT_CONFIG, asked=code == 0)
+
+    def _memory_kill(self) -> str:
+        """The kernel's word for a SIGKILL that was not ours, "" when it counts none for memory."""
+        counted = read_oom_kills(self._host)
+        if self._oom_kills is None or counted is None or counted <= self._oom_kills:
+            return ""
+        self._oom_kills += 1  # another worker that died beside this one accounts for the next
+        return ending(counted - 1, counted, signal.SIGKILL)
+
+    def _killed_for_memory(self, worker: WorkerId, cause: str) -> ChildExited:
+        change = self._placing.killed_for_memory(worker, cause)
+        if change is not None:
+            return ChildExited(worker, f"{cause}; it comes back smaller: {change}")
+        if not self._placing.is_planned:
+            return ChildExited(worker, f"{cause}; give it fewer --slots or a smaller --context")
+        return ChildExited(worker, f"{cause}, and it cannot be made smaller", final=True)
 
     def end_all(self, grace_s: float) -> None:
         """Let every worker go by closing its lifeline; kill those that stay."""
