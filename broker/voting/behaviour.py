@@ -5,6 +5,7 @@ Source of the idea: AlphaCode (Li et al. 2022, arXiv 2203.07814, section 4.6, cl
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -105,7 +106,7 @@ def examples(prompt: str, function: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     lines = [line for line in prompt.splitlines()[:LINES_MAX] if len(line) <= LINE_CHARS_MAX]
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in itertools.pairwise([*lines, ""]):
         at = line.find(f"{function}(")
         if at < 0:
             continue

@@ -40,7 +40,7 @@ def learn(jobs: Sequence[Sequence[tuple[str, str]]]) -> dict[str, float]:
     answer set that is open: the answers given, or none of them. Several votes of one voter in one
     job count as one, divided. The time is proportional to the votes, times ROUNDS.
     """
-    shares = [_shares(job) for job in jobs[-JOBS_KEPT:]]
+    shares = [_shares(job) for job in jobs[-JOBS_KEPT:] if job]
     told: dict[str, int] = {}
     right: dict[str, float] = {}
     for job in shares:

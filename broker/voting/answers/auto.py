@@ -2,10 +2,12 @@
 
 import re
 
+from broker.voting.answers.extraction import TEXT_CHARS_MAX
 from broker.voting.answers.jsontext import find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
 from broker.voting.answers.number import NUMBER
+from broker.voting.answers.thought import without_thought
 from broker.voting.rules import Rules
 
 PROMPT_CHARS = 4000
@@ -100,7 +102,10 @@ class TypeFinder:
         before = self.found
         if self._votes is None:
             return False
-        self._votes.append(of_vote(text))
+        rest = without_thought(text[-TEXT_CHARS_MAX:])
+        if rest is None:
+            return False
+        self._votes.append(of_vote(rest))
         self._found = max(self._votes, key=self._backing)
         if len(self._votes) >= self._wanted:
             self._votes = None

@@ -22,9 +22,4 @@ def read_code(text: str) -> str | None:
 
 
 def _tidy(code: str) -> str | None:
-    lines = [line.rstrip() for line in code.splitlines()]
-    while lines and not lines[0]:
-        lines.pop(0)
-    while lines and not lines[-1]:
-        lines.pop()
-    return "\n".join(lines) or None
+    return "\n".join(line.rstrip() for line in code.splitlines()).strip("\n") or None

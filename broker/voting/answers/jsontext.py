@@ -14,7 +14,8 @@ STARTS_MAX = 50
 NUMBER_CHARS_MAX = 400
 """A longer number cannot be read as one (and int() of it would take long)."""
 
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""A string, finished or not, or a bracket: possessive, so that no start is tried twice."""
 
 
 def read_json(text: str) -> str | None:

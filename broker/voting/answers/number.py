@@ -10,7 +10,7 @@ from broker.voting.answers.marked import TAIL_CHARS, after_marker, last_box
 from broker.voting.answers.numbers import canonical
 
 NUMBER = re.compile(
-    r"(?P<sign>(?<![\w.)\]}])[-−–])?\s?[$€£¥]?\s?"
+    r"[$€£¥]?(?P<sign>(?<![\w.)\]}])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
     r"(?:[eE](?P<exp>[-+]?\d{1,6})(?![\w.])|\s?(?:\\times|×|\*)\s?10\^\{?(?P<pow>[-+]?\d{1,6})\}?)?"
     r"(?:\s?/\s?(?P<under>\d+(?:\.\d+)?)(?![\w/]))?"

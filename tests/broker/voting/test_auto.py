@@ -1,0 +1,53 @@
+"""The answer type that `auto` takes, and when it changes its mind."""
+
+import pytest
+
+from broker.voting import Cast, Rules, Tally
+from broker.voting.answers.auto import of_prompt, of_vote
+
+PROMPTS = """
+How many apples does Tom have?                             | number
+What is the total cost of the pastries?                    | number
+Which is right?  (A) 3  (B) 4                              | choice
+Reply with JSON: name, age                                 | json
+Write a Python function that sorts a list.                 | code
+Put your answer in \\boxed{}.                              | latex
+Tell me about the sea.                                     | None
+"""
+
+
+@pytest.mark.parametrize("row", PROMPTS.strip().splitlines())
+def test_a_prompt_says_what_it_wants(row: str) -> None:
+    prompt, kind = (cell.strip() for cell in row.split(" | "))
+    assert str(of_prompt(prompt)) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("#### 42", "number"),
+        ("It is \\boxed{x+1}", "latex"),
+        ("It is \\boxed{12}", "number"),
+        ('{"a": 1}', "json"),
+        ("```python\nx = 1\n```", "code"),
+        ("Paris", "label"),
+        ("The sea is wide. " * 20, "text"),
+    ],
+)
+def test_a_vote_shows_what_it_is(text: str, kind: str) -> None:
+    assert of_vote(text) == kind
+
+
+def test_choices_decide_before_anything_else() -> None:
+    tally = Tally(Rules(1, prompt="How many?", choices=("one", "two")))
+    assert tally.cast(Cast(0, "I say two", "stop")) == "two"
+    assert tally.judge().answer_type == "choice"
+
+
+def test_a_first_vote_that_was_misread_is_read_again_when_the_others_show_the_type() -> None:
+    tally = Tally(Rules(6, stop="all"))
+    assert tally.cast(Cast(0, "about 7", "stop")) == "about 7"
+    tally.cast(Cast(1, "So she has\n#### 7", "stop"))
+    tally.cast(Cast(2, "Thus:\n#### 7", "stop"))
+    assert tally.judge().answer_type == "number"
+    assert (tally.answer_of(0), tally.judge().votes) == ("7", {"7": 3})
