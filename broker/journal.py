@@ -31,6 +31,9 @@ _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 HEARD_MAX = 512
 """ACKs that wait for a commit to go with: to lose them only keeps results a little longer."""
 
+BUSY_S = 0.5
+"""Somebody else has the file open and writes it: we do not wait for him as for a disk."""
+
 _INSERTS = {
     "jobs": "INSERT INTO jobs VALUES(?, ?, ?, ?, ?)",
     "ballots": "INSERT OR REPLACE INTO ballots VALUES(?, ?, ?, ?, ?)",
@@ -250,7 +253,7 @@ def _by_job(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]
 
 def connect(path: Path) -> sqlite3.Connection:
     """The file, as its writer opens it: transactions are begun and ended by name."""
-    db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
+    db = sqlite3.connect(path, BUSY_S, isolation_level=None, cached_statements=64)
     db.execute("PRAGMA page_size = 8192")
     db.execute(f"PRAGMA page_size = {file.PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")

@@ -89,6 +89,7 @@ def status(r: m.NodeReport) -> Record:
     return {
         "node": _plain(r.node),
         "draining": r.draining,
+        "notes": r.notes,
         "jobs": _plain(r.jobs),
         "workers": _plain(r.workers),
         "peers": _plain(r.peers),

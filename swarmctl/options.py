@@ -89,3 +89,10 @@ Context = Annotated[
     str | None, typer.Option(help="Tokens of prompt and answer together: auto or a number. [auto]")
 ]
 Name = Annotated[str | None, typer.Option(help="The node's name. [the host's name]")]
+Durability = Annotated[
+    str | None,
+    typer.Option(
+        help="What accepted jobs survive: none, process (the death of any process) or power "
+        "(a power cut: an fsync each time). [process]"
+    ),
+]

@@ -27,10 +27,10 @@ ANSWER_COLUMNS = 40
 
 
 def answer(v: m.Verdict) -> str | None:
-    """What `submit` prints on stdout: the answer that won; of prose and code, its whole text."""
+    """What `submit` prints on stdout: the answer that won; of prose, its whole text."""
     if v.outcome != "decided":
         return None
-    return winner_text(v) if v.answer_type in ("text", "code") else v.answer
+    return winner_text(v) if v.answer_type == "text" else v.answer
 
 
 def progress(p: m.Progress, ink: Ink = PLAIN) -> str:
@@ -125,6 +125,7 @@ def status(r: m.NodeReport, columns: int | None, ink: Ink = PLAIN) -> str:
         f"{node}  process {r.node.pid}",
         f"jobs     {jobs}",
         f"address  {r.node.address}",
+        *(ink.yellow("note: ") + safe_text(note) for note in r.notes),
         "",
         workers(r, columns, ink),
     ]

@@ -20,6 +20,10 @@ Detach = Annotated[
     bool,
     typer.Option("--detach", help="Return when the first worker has answered a real request."),
 ]
+NoSeeds = Annotated[
+    bool,
+    typer.Option("--no-seed-variation", help="One slot each: votes come from several workers."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")]
 
 WATCH_S = 1.0
@@ -38,6 +42,8 @@ def up(
     gpu_layers: o.GpuLayers = None,
     context: o.Context = None,
     name: o.Name = None,
+    durability: o.Durability = None,
+    no_seed_variation: NoSeeds = False,
     detach: Detach = False,
     yes: Yes = False,
 ) -> None:
@@ -48,8 +54,8 @@ def up(
     import os
 
     from detect import home, settings
-    from swarmctl import plan
-    from swarmctl.out import talk
+    from swarmctl import planned
+    from swarmctl.out import ink, talk
 
     flags = {
         "workers": workers,
@@ -59,14 +65,20 @@ def up(
         "gpu_layers": gpu_layers,
         "context": context,
         "name": name,
+        "durability": durability,
     }
     here = home.find()
     chosen = settings.load(here, os.environ, flags)
     _refuse_second(here)
     home.prepare(here)
-    talk(f"plan: {plan.line(plan.plan(chosen))}")
+    ready = planned.prepare(here, chosen, here, seed_variation=not no_seed_variation)
+    for line in ready.lines:
+        talk(line)
+    for warning in ready.warnings:
+        talk(f"{ink(sys.stderr).yellow('warning:')} {warning}")
     for note in chosen.notes:
         talk(f"note: {note}")
+    told = {**flags, **ready.flags}
     if (
         not (yes or detach)
         and sys.stdin.isatty()
@@ -74,9 +86,9 @@ def up(
     ):
         raise typer.Exit(Exit.FAILED)
     if detach:
-        _detached(here, flags, chosen.workers)
+        _detached(here, told, chosen.workers)
     else:
-        raise typer.Exit(_attached(here, flags))
+        raise typer.Exit(_attached(here, told))
 
 
 def _refuse_second(home: "Home") -> None:

@@ -200,6 +200,13 @@ def test_the_status_tells_node_jobs_and_workers():
     )
 
 
+def test_what_the_user_should_know_of_the_node_stands_in_the_status():
+    noted = msgspec.structs.replace(NODE, notes=("the journal was damaged\x1b[2J",))
+    assert "\nnote: the journal was damaged" in render.status(noted, 120)
+    assert "\x1b" not in render.status(noted, 120)
+    assert asjson.status(noted)["notes"] == noted.notes
+
+
 def test_the_json_of_the_status_holds_every_field_that_scripts_rely_on():
     """Source: CLI.md, `status --json`."""
     told = json.loads(asjson.line(asjson.status(NODE)))
