@@ -34,24 +34,16 @@ HEARD_MAX = 512
 BUSY_S = 0.5
 """Somebody else has the file open and writes it: we do not wait for him as for a disk."""
 
+CACHE_KIB = 512
+"""Pages that SQLite holds: it appends, and reads back next to nothing while it runs."""
+
 _INSERTS = {
     "jobs": "INSERT INTO jobs VALUES(?, ?, ?, ?, ?)",
     "ballots": "INSERT OR REPLACE INTO ballots VALUES(?, ?, ?, ?, ?)",
     "votes": "INSERT INTO votes VALUES(?, ?, ?, ?)",
-    "verdicts": "INSERT INTO verdicts VALUES(?, ?, ?, ?, ?)",
+    "verdicts": "INSERT INTO verdicts VALUES(?, ?, ?, ?)",
     "heard": "INSERT OR IGNORE INTO heard SELECT n FROM jobs WHERE job = ?",
 }
-
-
-class _Open:
-    """An unfinished job's place in the file."""
-
-    __slots__ = ("n", "text_bytes", "votes")
-
-    def __init__(self, n: int, text_bytes: int, votes: int = 0) -> None:
-        self.n = n
-        self.text_bytes = text_bytes
-        self.votes = votes  # rows of `votes`
 
 
 class Journal:
@@ -63,7 +55,8 @@ class Journal:
         self._db = connect(path)
         self._db.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         self._next = self._one("SELECT coalesce(max(n), 0) + 1 FROM jobs")
-        self._open: dict[JobId, _Open] = {}
+        self._open: dict[JobId, int] = {}  # unfinished jobs' numbers
+        self._places: dict[int, int] = {}  # rows of `votes` that such a number has, if any
         self._jobs: list[tuple[Any, ...]] = []
         self._ballots: list[tuple[Any, ...]] = []
         self._votes: dict[int, list[tuple[int, VoteCounted | SeatGivenUp]]] = {}  # by job number
@@ -88,7 +81,7 @@ class Journal:
         """Write this at the next commit."""
         match record:
             case BallotIssued():
-                n = self._open[record.job].n
+                n = self._open[record.job]
                 voter = record.voter
                 self._ballots += [(n, s.seat, s.seed, s.attempt, voter) for s in record.seats]
             case VoteCounted() | SeatGivenUp():
@@ -109,21 +102,22 @@ class Journal:
         n, self._next = self._next, self._next + 1
         submit = record.submit
         body = file.encode(record)
-        self._open[submit.job] = _Open(n, len(submit.prompt) + len(submit.system))
+        self._open[submit.job] = n
         self._jobs.append((n, submit.job, time.time(), body, file.crc_of(body, n)))
 
     def _put_vote(self, record: VoteCounted | SeatGivenUp) -> None:
-        job = self._open[record.job]
-        self._votes.setdefault(job.n, []).append((job.votes, record))
-        job.votes += 1
+        n = self._open[record.job]
+        place = self._places.get(n, 0)
+        self._votes.setdefault(n, []).append((place, record))
+        self._places[n] = place + 1
 
     def _put_verdict(self, record: VerdictGiven) -> None:
         verdict = record.verdict
-        job = self._open.pop(verdict.job)
-        self._votes.pop(job.n, None)  # of this turn: the verdict holds them too
-        size = job.text_bytes + sum([len(vote.text) for vote in verdict.votes])
+        n = self._open.pop(verdict.job)
+        self._places.pop(n, None)
+        self._votes.pop(n, None)  # of this turn: the verdict holds them too
         body = file.encode(verdict)
-        self._verdicts.append((job.n, time.time(), size, body, file.crc_of(body, job.n)))
+        self._verdicts.append((n, time.time(), body, file.crc_of(body, n)))
 
     @property
     def waits(self) -> bool:
@@ -139,7 +133,8 @@ class Journal:
         """These jobs were never accepted after all: write nothing of them."""
         gone = {row[0] for row in self._jobs if row[1] in jobs}
         for job in jobs:
-            self._open.pop(job, None)
+            if (n := self._open.pop(job, None)) is not None:
+                self._places.pop(n, None)
         self._jobs = [row for row in self._jobs if row[0] not in gone]
         self._ballots = [row for row in self._ballots if row[0] not in gone]
         self._verdicts = [row for row in self._verdicts if row[0] not in gone]
@@ -218,15 +213,16 @@ class Journal:
         for n, accepted, body, crc in self._db.execute(file.UNFINISHED):
             ended = votes.get(n, [])
             records = file.life(n, (body, crc), ballots.get(n, []), ended, None)
-            submit = records[0].submit  # type: ignore[union-attr]
-            size = len(submit.prompt) + len(submit.system)
-            self._open[submit.job] = _Open(n, size, len(ended))
+            self._open[file.job_of(records)] = n
+            if ended:
+                self._places[n] = len(ended)
             yield max(0.0, wall - accepted), records
 
     def finished(self) -> list[Finished]:
         """The results that are kept, oldest first, without their texts."""
         rows = self._db.execute(
-            "SELECT job, text_bytes, given, n IN (SELECT n FROM heard) "
+            "SELECT job, length(jobs.body) + length(verdicts.body), given, "
+            "n IN (SELECT n FROM heard) "
             "FROM verdicts JOIN jobs USING(n) ORDER BY given"
         )
         wall = time.time()
@@ -257,4 +253,5 @@ def connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA page_size = 8192")
     db.execute(f"PRAGMA page_size = {file.PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
     return db

@@ -157,7 +157,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, job: Any) -> b
     for row in _rows(source, "SELECT * FROM ballots WHERE n = ?", n):
         target.execute("INSERT OR IGNORE INTO ballots VALUES(?, ?, ?, ?, ?)", row)
     for row in _rows(source, "SELECT * FROM verdicts WHERE n = ?", n):
-        target.execute("INSERT OR IGNORE INTO verdicts VALUES(?, ?, ?, ?, ?)", row)
+        target.execute("INSERT OR IGNORE INTO verdicts VALUES(?, ?, ?, ?)", row)
     for row in _rows(source, "SELECT n FROM heard WHERE n = ?", n):
         target.execute("INSERT OR IGNORE INTO heard VALUES(?)", row)
     return True

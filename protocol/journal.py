@@ -52,8 +52,7 @@ CREATE TABLE votes(
     n INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY(n, place)) WITHOUT ROWID;
 CREATE TABLE verdicts(
-    n INTEGER PRIMARY KEY, given REAL NOT NULL, text_bytes INTEGER NOT NULL,
-    body BLOB NOT NULL, crc INTEGER NOT NULL);
+    n INTEGER PRIMARY KEY, given REAL NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE heard(n INTEGER PRIMARY KEY);
 """
 """`accepted` and `given` are seconds of the wall clock: for people, and for keeping."""
