@@ -5,6 +5,7 @@ else, such as a broker that already runs here.
 """
 
 import argparse
+import gc
 import os
 import random
 import sqlite3
@@ -30,6 +31,9 @@ from detect import home, settings
 from detect.placement.handed import PLAN_BYTES_MAX, Handed, Placement
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3)
+
+COLLECT_AFTER = 50_000
+"""Objects made and not freed before the collector looks: more than a full queue's turn makes."""
 
 
 class _Failure(Exception):
@@ -65,6 +69,7 @@ def _run(args: argparse.Namespace) -> int:
             f"process {other.pid} holds {here.lock}",
             "use it, end it with `swarmctl down`, or set SWARM_HOME to another folder",
         ) from None
+    _calm_collector()
     with held:
         core, kept = _core(here, chosen)
         learner = Learner(here.state)
@@ -114,6 +119,16 @@ def _core(here: home.Home, chosen: settings.Settings) -> tuple[Broker, Journal |
     if restored:
         print(f"note: {restored} unfinished jobs were taken up", file=sys.stderr)
     return core, kept
+
+
+def _calm_collector() -> None:
+    """Look for cycles seldom: the core makes none, and by default each look costs the hot path.
+
+    What the imports made stays for good, and need not be looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 100)
 
 
 def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:

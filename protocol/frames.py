@@ -14,7 +14,7 @@ import msgspec
 
 from protocol import messages as m
 from protocol.errors import FrameError, FrameTooLarge, UnknownMessage, WrongVersion
-from protocol.limits import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX
+from protocol.limits import FRAME_BYTES_MAX, FRAME_FULL_BYTES, FRAME_MESSAGES_MAX
 
 VERSION = 1
 _VERSION_BYTE = bytes([VERSION])
@@ -42,7 +42,7 @@ def pack(parts: Sequence[bytes]) -> Iterator[bytes]:
     for i, part in enumerate(parts):
         if len(part) >= FRAME_BYTES_MAX:
             raise FrameTooLarge(f"a message of {len(part)} bytes, over {FRAME_BYTES_MAX}")
-        if i > start and (size + len(part) >= FRAME_BYTES_MAX or i - start == FRAME_MESSAGES_MAX):
+        if i > start and (size + len(part) > FRAME_FULL_BYTES or i - start == FRAME_MESSAGES_MAX):
             yield _HEADERS[i - start] + b"".join(parts[start:i])
             start, size = i, 0
         size += len(part)

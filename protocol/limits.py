@@ -13,6 +13,10 @@ TEXT_BYTES_MAX = 256 << 10
 FRAME_BYTES_MAX = 32 << 20
 """A frame: a verdict with the texts of 64 seats, 16 MiB, and room for encoding."""
 
+FRAME_FULL_BYTES = 64 << 10
+"""A frame that would grow beyond this is closed: a larger one saves no more sends, and costs fresh
+memory for every join and copy."""
+
 FRAME_MESSAGES_MAX = 256
 """Messages in one frame: past this, batching saves nothing more and only delays the first."""
 

@@ -43,8 +43,13 @@ from protocol.rows import WorkerReport as WorkerReport
 from protocol.rows import WorkerState as WorkerState
 
 
-class Message(msgspec.Struct, frozen=True, tag_field="say", tag=str.upper, omit_defaults=True):
-    """Base of all that crosses a socket; the tag is the class name in capitals."""
+class Message(
+    msgspec.Struct, frozen=True, tag_field="say", tag=str.upper, omit_defaults=True, gc=False
+):
+    """Base of all that crosses a socket; the tag is the class name in capitals.
+
+    gc=False: a frozen tree has no cycles, so the collector need not look at it.
+    """
 
 
 # ---------------------------------------------------------------- client to broker
@@ -160,6 +165,7 @@ class Progress(Message, frozen=True):
     leader: str | None = None
     leader_votes: int = 0
     answer_type: str = ""  # as counted so far
+    out: int = 0  # seats that may still be answered
 
 
 class Verdict(Message, frozen=True):

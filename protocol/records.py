@@ -16,7 +16,7 @@ from protocol import messages as m
 from protocol.ids import JobId, Seat
 
 
-class JobAccepted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class JobAccepted(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """From here the job is ours."""
 
     submit: m.Submit
@@ -26,7 +26,7 @@ class JobAccepted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     weights: dict[str, float] = {}  # of a vote, by model digest; empty: one each
 
 
-class BallotIssued(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class BallotIssued(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """These seats were given to this voter; their attempts started."""
 
     job: JobId
@@ -34,14 +34,14 @@ class BallotIssued(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     seats: tuple[m.BallotSeat, ...]
 
 
-class VoteCounted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class VoteCounted(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """A vote is in the count, or was found to hold no answer."""
 
     job: JobId
     vote: m.VoteRecord
 
 
-class SeatGivenUp(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class SeatGivenUp(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """This seat will never be answered. Written since the count goes on from it, as from a vote."""
 
     job: JobId
@@ -50,19 +50,19 @@ class SeatGivenUp(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     reason: str
 
 
-class VerdictGiven(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class VerdictGiven(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """The job has ended."""
 
     verdict: m.Verdict
 
 
-class VerdictHeard(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class VerdictHeard(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """A client has this verdict for good. Nothing waits for it to be durable."""
 
     job: JobId
 
 
-class JobsForgotten(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class JobsForgotten(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """These jobs, all with a verdict, were kept for long enough."""
 
     jobs: tuple[JobId, ...]

@@ -13,7 +13,7 @@ WorkerState = Literal["starting", "alive", "suspect", "draining", "failed"]
 SeatState = Literal["waiting", "open", "voted", "abstained", "declined", "lost", "cancelled"]
 
 
-class BallotSeat(msgspec.Struct, frozen=True, array_like=True):
+class BallotSeat(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A seat on a ballot. `attempt` tells a late answer from the one that is awaited."""
 
     seat: Seat
@@ -21,7 +21,7 @@ class BallotSeat(msgspec.Struct, frozen=True, array_like=True):
     attempt: int
 
 
-class VoteRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class VoteRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One seat's answer, as it stands in a verdict for good."""
 
     seat: Seat
@@ -39,7 +39,7 @@ class VoteRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     answer: str | None = None  # canonical; None: abstained
 
 
-class NodeFacts(msgspec.Struct, frozen=True):
+class NodeFacts(msgspec.Struct, frozen=True, gc=False):
     """This node, for `swarmctl status`."""
 
     id: NodeId
@@ -51,7 +51,7 @@ class NodeFacts(msgspec.Struct, frozen=True):
     home: str
 
 
-class JobCounts(msgspec.Struct, frozen=True):
+class JobCounts(msgspec.Struct, frozen=True, gc=False):
     """Jobs since the broker started, and seats whose vote was lost with their voter."""
 
     queued: int
@@ -62,7 +62,7 @@ class JobCounts(msgspec.Struct, frozen=True):
     dropped_frames: int
 
 
-class WorkerReport(msgspec.Struct, frozen=True):
+class WorkerReport(msgspec.Struct, frozen=True, gc=False):
     """One worker of this node, starting and failed ones too."""
 
     id: WorkerId
@@ -81,7 +81,7 @@ class WorkerReport(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class ReliabilityRow(msgspec.Struct, frozen=True):
+class ReliabilityRow(msgspec.Struct, frozen=True, gc=False):
     """What past votes of one answer type say of a model."""
 
     answer_type: str
@@ -90,7 +90,7 @@ class ReliabilityRow(msgspec.Struct, frozen=True):
     weight: float | None  # of its vote beside the models that are here now; None: all weigh one
 
 
-class ModelReport(msgspec.Struct, frozen=True):
+class ModelReport(msgspec.Struct, frozen=True, gc=False):
     """One model file, for `swarmctl models info`."""
 
     model: str
@@ -101,7 +101,7 @@ class ModelReport(msgspec.Struct, frozen=True):
     reliability: tuple[ReliabilityRow, ...] = ()
 
 
-class PeerReport(msgspec.Struct, frozen=True):
+class PeerReport(msgspec.Struct, frozen=True, gc=False):
     """One other node, as this one sees it."""
 
     id: NodeId
@@ -118,7 +118,7 @@ class PeerReport(msgspec.Struct, frozen=True):
     last_seen_s: float
 
 
-class JobRow(msgspec.Struct, frozen=True):
+class JobRow(msgspec.Struct, frozen=True, gc=False):
     """One line of `swarmctl jobs ls`."""
 
     job: JobId
@@ -131,7 +131,7 @@ class JobRow(msgspec.Struct, frozen=True):
     answer: str | None = None
 
 
-class SeatReport(msgspec.Struct, frozen=True):
+class SeatReport(msgspec.Struct, frozen=True, gc=False):
     """One seat's life, for `swarmctl jobs show`."""
 
     seat: Seat

@@ -11,7 +11,7 @@ from protocol import frames
 from protocol import messages as m
 from protocol.errors import Code, FrameError, FrameTooLarge, Problem, UnknownMessage, WrongVersion
 from protocol.ids import JobId, Seat, WorkerId
-from protocol.limits import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX
+from protocol.limits import FRAME_BYTES_MAX, FRAME_FULL_BYTES, FRAME_MESSAGES_MAX
 
 SUBMIT = m.Submit(JobId("j"), "What is 6 times 7?")
 EVERY = [
@@ -46,9 +46,15 @@ def test_frames_close_at_their_bound_and_keep_the_order(count: int) -> None:
 
 
 def test_frames_close_before_they_grow_too_large() -> None:
-    part = frames.encode(msgspec.structs.replace(SUBMIT, prompt="x" * (FRAME_BYTES_MAX // 3)))
+    part = frames.encode(msgspec.structs.replace(SUBMIT, prompt="x" * (FRAME_FULL_BYTES // 3)))
     sent = list(frames.pack([part] * 4))
-    assert [len(frame) <= FRAME_BYTES_MAX for frame in sent] == [True, True]
+    assert [len(frame) <= FRAME_FULL_BYTES for frame in sent] == [True, True]
+
+
+def test_a_message_that_fills_a_frame_goes_alone() -> None:
+    large = frames.encode(msgspec.structs.replace(SUBMIT, prompt="x" * (2 * FRAME_FULL_BYTES)))
+    small = frames.encode(SUBMIT)
+    assert [len(frames.to_broker(frame)) for frame in frames.pack([small, large, small])] == [1] * 3
 
 
 def test_a_message_over_the_bound_is_refused_where_it_is_made() -> None:
