@@ -72,23 +72,21 @@ def up(
     _refuse_second(here)
     home.prepare(here)
     ready = planned.prepare(here, chosen, here, seed_variation=not no_seed_variation)
-    for line in ready.lines:
+    warnings = [f"{ink(sys.stderr).yellow('warning:')} {text}" for text in ready.warnings]
+    for line in (*ready.lines, *warnings, *(f"note: {note}" for note in chosen.notes)):
         talk(line)
-    for warning in ready.warnings:
-        talk(f"{ink(sys.stderr).yellow('warning:')} {warning}")
-    for note in chosen.notes:
-        talk(f"note: {note}")
     told = {**flags, **ready.flags}
-    if (
-        not (yes or detach)
-        and sys.stdin.isatty()
-        and not typer.confirm("Start it?", True, err=True)
-    ):
+    if not (yes or detach or _confirmed()):
         raise typer.Exit(Exit.FAILED)
     if detach:
         _detached(here, told, chosen.workers)
     else:
         raise typer.Exit(_attached(here, told))
+
+
+def _confirmed() -> bool:
+    """Whether the user wants it; where there is no terminal nobody is asked."""
+    return not sys.stdin.isatty() or typer.confirm("Start it?", True, err=True)
 
 
 def _refuse_second(home: "Home") -> None:
