@@ -117,6 +117,12 @@ class Job:
         """Seats that should have been opened by now in total."""
         return self.checks.wanted if self.checks else self.tally.wanted
 
+    @property
+    def out(self) -> int:
+        """Seats that may still be answered, those of later waves too."""
+        ended = sum(seat.state not in SEAT_MOVES for seat in self.seats)
+        return max(self.asked, len(self.seats)) - ended
+
     def open_seats(self) -> bool:
         """Create the seats that the count wants by now; True when there are new ones."""
         have = len(self.seats)

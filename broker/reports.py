@@ -146,6 +146,7 @@ def progress(job: Job, vote: m.VoteRecord) -> m.Progress:
         leader=judged.answer,
         leader_votes=round(judged.agreement * cast),
         answer_type=judged.answer_type,
+        out=job.out,
     )
 
 

@@ -105,7 +105,7 @@ def abstain(state: State, voter: Voter, said: m.Abstain, now: float) -> None:
         job, seat = found
         del voter.open[said.job, said.seat]
         conduct.give_up(state, job, seat, "abstained", said.reason, now=now)
-        conduct.judge(state, job, now)
+        _go_on_without(state, job, now)
 
 
 def decline(state: State, voter: Voter, said: m.Decline, now: float) -> None:
@@ -129,12 +129,20 @@ def decline(state: State, voter: Voter, said: m.Decline, now: float) -> None:
         job.pending.remove(waiting)
         conduct.give_up(state, job, waiting, "declined", said.reason, now=now)
     state.jobs.unwait(job)
-    conduct.judge(state, job, now)
+    _go_on_without(state, job, now)
 
 
 def _lose(state: State, job: Job, seat: SeatLife, reason: str, now: float) -> None:
     conduct.give_up(state, job, seat, "abstained", reason, now=now)
+    _go_on_without(state, job, now)
+
+
+def _go_on_without(state: State, job: Job, now: float) -> None:
+    """Judge after a seat that gave nothing: a client that checks may have waited for it alone."""
     conduct.judge(state, job, now)
+    if job.verdict is None and job.checks is not None and not job.out:
+        watchers = [route for route, watch in job.listeners.items() if watch]
+        state.out += [Send(route, told) for told in reports.untried(job) for route in watchers]
 
 
 def _awaited(

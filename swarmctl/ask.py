@@ -6,7 +6,7 @@ from time import monotonic
 from protocol import messages as m
 from protocol.ids import JobId, Seat
 from swarmctl import render
-from swarmctl.check import LOOK_S, Checker
+from swarmctl.check import LOOK_S, Tries
 from swarmctl.client import TICK_S, Client, refusal
 from swarmctl.exits import NoBroker
 from swarmctl.follow import Follow, Request
@@ -21,7 +21,7 @@ class Interrupted(Exception):
         self.verdict = verdict
 
 
-def ask(client: Client, submit: m.Submit, checker: Checker | None = None) -> m.Verdict:
+def ask(client: Client, submit: m.Submit, checker: Tries | None = None) -> m.Verdict:
     """Submit and wait; `checker` tries the votes of a job that is checked.
 
     Ctrl-C cancels the job and raises Interrupted; a second one leaves.
@@ -53,14 +53,14 @@ def put(client: Client, submit: m.Submit) -> m.Accepted:
     raise AssertionError("a job ended that was never accepted")
 
 
-def _end(client: Client, submit: m.Submit, checker: Checker | None) -> m.Verdict:
+def _end(client: Client, submit: m.Submit, checker: Tries | None) -> m.Verdict:
     verdict = _heard(client, submit, None, checker)
     assert verdict is not None, "listening ended before the job did"
     return verdict
 
 
 def _heard(
-    client: Client, request: Request, timeout_s: float | None, checker: Checker | None = None
+    client: Client, request: Request, timeout_s: float | None, checker: Tries | None = None
 ) -> m.Verdict | None:
     follow = Follow(monotonic())
     client.send(*follow.add(request, monotonic()))
@@ -93,12 +93,12 @@ def _heard(
     return None
 
 
-def _is_told(checker: Checker | None) -> bool:
+def _is_told(checker: Tries | None) -> bool:
     """Whether somebody reads of votes as they come: else they come for the checker alone."""
     return checker is None or checker.told
 
 
-def _try(client: Client, job: JobId, checker: Checker, progress: Progress) -> None:
+def _try(client: Client, job: JobId, checker: Tries, progress: Progress) -> None:
     """Say what came of the candidates that were tried since the last look."""
     for tried in checker.poll():
         client.send(m.Checked(job=job, seat=tried.seat, passed=tried.passed))

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -91,6 +91,21 @@ class _Run:
         self._process.stdout.close()
 
 
+class Tries(Protocol):
+    """What `swarmctl.ask` wants of whoever tries the votes of a checked job."""
+
+    told: bool  # a person reads of votes as they come
+
+    def put(self, job: m.Submit) -> m.Submit:
+        """The job, as one that is checked."""
+
+    def add(self, told: m.Progress) -> None:
+        """Take a vote; it may be told again."""
+
+    def poll(self) -> Iterator[Tried]:
+        """Go on as far as is possible now; what there is to say."""
+
+
 class Checker:
     """Candidates in, results out, one run at a time. Use as a context manager."""
 
@@ -102,6 +117,10 @@ class Checker:
         self._known: dict[str, tuple[bool, str]] = {}  # by text; at most a job's seats
         self._waiting: deque[tuple[Seat, str]] = deque()
         self._run: _Run | None = None
+
+    def put(self, job: m.Submit) -> m.Submit:
+        """The job, as one whose votes are told to be tried."""
+        return msgspec.structs.replace(job, checked=True, watch=True)
 
     def add(self, told: m.Progress) -> None:
         """Take a vote, unless it holds no answer or waits already."""

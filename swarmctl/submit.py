@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,6 +14,7 @@ from swarmctl.exits import Exit, NoBroker, wrong
 if TYPE_CHECKING:
     from detect.home import Home
     from protocol import messages as m
+    from swarmctl.behaving import Behaving
     from swarmctl.client import Client
 
 
@@ -163,14 +164,12 @@ def _submit_one(
 
     told = watched() and not json
     job = msgspec.structs.replace(
-        template(flags, rest),
-        job=uuid7.job_id(),
-        prompt=questions.prompt(prompt),
-        watch=told or check is not None,
-        checked=check is not None,
+        template(flags, rest), job=uuid7.job_id(), prompt=questions.prompt(prompt), watch=told
     )
+    checker = Checker(*check, told=told) if check else _behaving(job, None if json else talk)
+    if checker is not None:
+        job = checker.put(job)
     code: int = Exit.INTERRUPTED
-    checker = Checker(*check, told=told) if check else None
     with any_node(job) as (client, asked), checker or contextlib.nullcontext():
         try:
             verdict = ask(client, asked, checker)
@@ -183,6 +182,27 @@ def _submit_one(
         _print(verdict, json)
         client.ack(verdict.job)
     raise typer.Exit(code)
+
+
+def _behaving(job: "m.Submit", say: "Callable[[str], None] | None") -> "Behaving | None":
+    """Who compares programs by what they do, when it is programs that are asked for."""
+    if job.votes == 1 or job.choices or job.answer not in ("auto", "code"):
+        return None
+    from broker.voting.answers.auto import of_prompt
+
+    if job.answer == "auto" and of_prompt(job.prompt) != "code":
+        return None
+    from swarmctl.behaving import Behaving, why_no_sandbox
+
+    if why := why_no_sandbox():
+        if job.answer == "auto":
+            return None
+        raise wrong(
+            "--answer code runs the programs to compare them, and no sandbox can be had here",
+            why,
+            "--check CMD, which runs your own command, or --answer text",
+        )
+    return Behaving(job.prompt, job.min_agreement, say or (lambda sentence: None))
 
 
 def _print(verdict: "m.Verdict", json: bool) -> None:

@@ -86,6 +86,7 @@ UNITLESS = {
 UNITLESS_ALLOWED = {
     "swarmctl/jobs.py:timeout": "the option's text, with its unit: 60s, 2m",
     "swarmctl/submit.py:timeout": "the option's text, with its unit: 60s, 2m",
+    "swarmctl/evaluate.py:timeout": "the option's text, with its unit: 60s, 2m",
     "benchmarks/abacus/muon.py:rate": "a learning rate has no unit",
 }
 

@@ -88,7 +88,7 @@ def test_what_a_check_decided_is_told_as_such():
     assert render.tried(4, True, "exit code 0") == "  seat 4 passed the check"
     why = "exit code 1: \x1b[2Jboom " + "x" * 500
     told = render.tried(4, False, why)
-    assert told.startswith("  seat 4 failed the check: exit code 1:  [2Jboom x")
+    assert told.startswith("  seat 4 failed the check: exit code 1: [2Jboom x")
     assert len(told) < 160
 
 
