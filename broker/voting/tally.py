@@ -6,6 +6,7 @@ from broker.voting.answers import extract
 from broker.voting.answers.auto import TypeFinder
 from broker.voting.calibration import confidence
 from broker.voting.counts import WEIGHT_UNIT, Counts
+from broker.voting.fields import merge
 from broker.voting.medoid import central
 from broker.voting.rules import Cast, Judgement, Outcome, Rules
 from broker.voting.stopping import one_by_one_lead, wave_lead, wave_size
@@ -33,12 +34,19 @@ class Tally:
         self._lost: set[int] = set()
         self._central: tuple[int, str] | None = None  # of prose: seat, and why
         self._cut = 0  # abstained because the text was cut at its length
-        self._weights = {v: max(1, round(w * WEIGHT_UNIT)) for v, w in rules.weights.items()}
-        known = self._weights.values()
-        self._heaviest = max(known, default=1)  # what a seat still out may weigh
-        self._typical = sum(known) // len(known) if known else 1  # of a voter not weighed yet
+        self._weights: dict[str, int] = {}
+        self._heaviest = 1  # what a seat still out may weigh
+        self._typical = 1  # what a voter weighs that was not weighed yet
+        if rules.weights:
+            self._weigh(rules)
         if rules.wave:
             self._open_more()
+
+    def _weigh(self, rules: Rules) -> None:
+        self._weights = {v: max(1, round(w * WEIGHT_UNIT)) for v, w in rules.weights.items()}
+        known = self._weights.values()
+        self._heaviest = max(known)
+        self._typical = sum(known) // len(known)
 
     # ------------------------------------------------------------ votes in
 
@@ -198,7 +206,7 @@ class Tally:
         if not self._backed() and len(self._counts.by_answer) > 1:
             if self._finder.found in UNCOUNTED:
                 return self._most_reliable()
-            return self._judgement(Outcome.TIED, "no two votes agree")
+            return self._by_field() or self._judgement(Outcome.TIED, "no two votes agree")
         tie = self._counts.lead == 0
         return self._judgement(
             Outcome.DECIDED, "tie: first to reach the count" if tie else "all votes are in"
@@ -226,6 +234,24 @@ class Tally:
         share = self._counts.by_answer[answer].weight / self._counts.weight
         return msgspec.structs.replace(
             judged, winner=seat, answer=answer, agreement=share, margin=0, confidence=None
+        )
+
+    def _by_field(self) -> Judgement | None:
+        """Objects that all differ, put together from the fields that most of them share."""
+        if self._finder.found != "json":
+            return None
+        seats = [seat for seat, answer in self._answers.items() if answer is not None]
+        merged = merge([self._answers[seat] or "" for seat in seats])
+        if merged is None:
+            return None
+        judged = self._judgement(Outcome.DECIDED, "no two objects are equal: voted by field")
+        return msgspec.structs.replace(
+            judged,
+            winner=seats[merged.nearest],
+            answer=merged.answer,
+            agreement=merged.agreement,
+            margin=0,
+            confidence=None,
         )
 
     def _no_answer(self) -> str:
