@@ -57,6 +57,9 @@ class Load:
         while not self.stopped and len(self.open) < self.window:
             new.append(self._new())
         self._say(new)
+        aside, self.node.heard = self.node.heard, []  # what came while the status was asked for
+        for message in aside:
+            self._heard(message)
         if self.node.socket.poll(wait_s * 1000):
             for message in self.node.receive():
                 self._heard(message)
