@@ -97,7 +97,7 @@ def plan(
     limits = msgspec.structs.replace(
         limits_of(chosen, seed_variation=not no_seed_variation), integrated=integrated
     )
-    known = _model(chosen.model)
+    known = model_facts(chosen.model)
     here = detected(RecordedHost(_answers(root)))
     got = planned(here, known, limits)
     if exact and got.workers:
@@ -184,7 +184,7 @@ def _write(path: str, answers: "Record") -> None:
         raise Failure(f"cannot write {path}", error.strerror or str(error)) from error
 
 
-def _model(name: str) -> "Model":
+def model_facts(name: str) -> "Model":
     """A model's facts. Raises Failure when it is none."""
     import importlib.util
     from pathlib import Path

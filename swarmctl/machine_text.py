@@ -87,6 +87,20 @@ def plan(p: Plan, model: str, ink: Ink = PLAIN) -> str:
     return "\n".join(lines)
 
 
+def screen(p: Plan, model: str, refused_max: int) -> list[str]:
+    """The same in as few lines as one screen takes: like workers together, not every refusal."""
+    alike: dict[str, int] = {}
+    for worker in p.workers:
+        said = _worker(worker, model)
+        alike[said] = alike.get(said, 0) + 1
+    lines = [f"plan: {plural(count, 'worker')} of {said}" for said, count in alike.items()]
+    lines += [f"why: {reason}" for reason in p.reasons]
+    lines += [f"not: {one.what}: {one.why}" for one in p.refused[:refused_max]]
+    if more := len(p.refused) - refused_max:
+        lines += [f"not: {more} other ways; swarmctl plan lists them"] if more > 0 else []
+    return lines
+
+
 def _worker(w: PlannedWorker, model: str) -> str:
     where = ", ".join(w.devices) or "the CPU"
     layers = "all layers" if w.gpu_layers < 0 else plural(w.gpu_layers, "layer")

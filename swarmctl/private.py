@@ -10,14 +10,16 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from detect import home as homes
 from detect.settings import Settings
-from swarmctl import node
-from swarmctl.out import Progress
+from swarmctl import node, planned
+from swarmctl.out import Progress, talk
 
 END_S = 5.0
 """A private node has nothing to finish: its workers leave within a second."""
@@ -33,7 +35,8 @@ def private_node(settings: Settings, model: str) -> Iterator[homes.Home]:
     folder = Path(tempfile.mkdtemp(prefix="swarm-private-"))
     home = homes.find({"SWARM_HOME": str(folder)})
     try:
-        process = _start(settings, model, folder, log)
+        ready = _prepare(settings, model, home)
+        process = _start(ready, folder, log)
         try:
             with Progress("starting a private node") as progress:
                 node.wait_until_ready(home, process, lambda: node.tail(log), 1, progress.say)
@@ -45,17 +48,28 @@ def private_node(settings: Settings, model: str) -> Iterator[homes.Home]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(settings: Settings, model: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    flags = {
-        "workers": max(1, settings.workers),
+def _prepare(settings: Settings, model: str, home: homes.Home) -> dict[str, object]:
+    """The broker's flags, with a plan. Raises Failure when nothing fits."""
+    workers, model = max(1, settings.workers), model or settings.model
+    chosen = msgspec.structs.replace(settings, workers=workers, model=model)
+    homes.prepare(home)
+    ready = planned.prepare(home, chosen, homes.find())
+    for warning in ready.warnings:
+        talk(f"warning: {warning}")
+    return {
+        "workers": workers,
         "slots": settings.slots,
-        "model": model or settings.model,
+        "model": model,
         "engine": settings.engine,
         "context": settings.context or "auto",
         "gpu_layers": settings.gpu_layers,
         "name": settings.name,
         "durability": "none",  # its folder goes with it
+        **ready.flags,
     }
+
+
+def _start(flags: Mapping[str, object], folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     broker = node.command(flags, lifeline=True)
     sh = shutil.which("sh")
     return subprocess.Popen(  # noqa: S603 - our own interpreter

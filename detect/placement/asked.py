@@ -16,6 +16,7 @@ def limits_of(settings: Settings, *, seed_variation: bool = True) -> Limits:
         seed_variation=seed_variation,
         gpu_layers=_layers(settings.gpu_layers),
         context_tokens=settings.context,
+        quantised_cache=True,  # our llamacpp engine can
     )
 
 

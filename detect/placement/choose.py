@@ -88,7 +88,11 @@ def _planned(
     reasons = (*found.reasons, f"{plural(slots, 'slot')}: {why_slots}")
     if case.limits.workers is not None and case.limits.workers != len(workers):
         notes = (*notes, f"--workers {case.limits.workers}: only {len(workers)} fit")
-    errors = tuple(note.seen for note in case.machine.notes if note.grade == "error")
+    errors = tuple(
+        f"{note.seen}; mend it: {note.fix}" if note.fix else note.seen
+        for note in case.machine.notes
+        if note.grade == "error"
+    )
     if case.model.guessed:
         notes = (*notes, f"the family {case.model.architecture} has caches of its own kind: "
                  "the sums are estimates until a simulated load")  # fmt: skip
