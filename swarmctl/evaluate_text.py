@@ -21,7 +21,7 @@ def evaluation(found: Evaluation, columns: int | None, ink: Ink = PLAIN) -> str:
     if found.weighted:
         rows.append(_row("weighted", found.weighted))
     models = [
-        (model.model, str(model.votes), f"{model.right:.1%}", f"{model.tokens:.0f}")
+        (model.model, str(model.votes), f"{model.right:.1%}", _tokens(model.tokens))
         for model in found.models
     ]
     curve = [
@@ -44,9 +44,14 @@ def _row(name: str, f: Figures) -> tuple[str, ...]:
         f"{100 * f.gain:+.1f}",
         f"{100 * f.low:+.1f} to {100 * f.high:+.1f}",
         str(f.undecided),
-        f"{f.tokens_one:.0f} -> {f.tokens_vote:.0f}",
+        f"{_tokens(f.tokens_one)} -> {_tokens(f.tokens_vote)}",
         f"{_time(f.time_one_s)} -> {_time(f.time_vote_s)}",
     )
+
+
+def _tokens(value: float) -> str:
+    """As `_time`: no vote has none."""
+    return f"{value:.0f}" if value else "-"
 
 
 def _time(value: float) -> str:
@@ -60,10 +65,15 @@ def conclusion(found: Evaluation) -> str:
     points = f"{100 * f.gain:+.1f} points, 95% sure of {100 * f.low:+.1f} to {100 * f.high:+.1f}"
     where = f"on these {plural(f.questions, 'question')}"
     if f.low > 0:
-        return f"the vote is right more often than one sample {where}: {points}"
-    if f.high < 0:
-        return f"the vote is right less often than one sample {where}: {points}"
-    return f"no difference is shown {where}: {points}; more questions would tell"
+        told = f"the vote is right more often than one sample {where}: {points}"
+    elif f.high < 0:
+        told = f"the vote is right less often than one sample {where}: {points}"
+    else:
+        told = f"no difference is shown {where}: {points}; more questions would tell"
+    if len(found.models) < 2:
+        return told
+    best = found.models[0]
+    return f"{told}\nthe best model alone, {best.model}, is right {best.right:.1%} of the time"
 
 
 def record(found: Evaluation, refused: int) -> dict[str, Any]:

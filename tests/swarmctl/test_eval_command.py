@@ -1,12 +1,13 @@
 """`swarmctl eval`: on votes on record, on a real node, and on files with mistakes."""
 
 import json
+import random
 from xml.etree import ElementTree
 
 import pytest
 
-from broker.voting.evaluate import Case, Point, Sample
-from swarmctl import cases, plot
+from broker.voting.evaluate import Case, Point, Sample, evaluate
+from swarmctl import cases, evaluate_text, plot
 from swarmctl.exits import Failure
 
 SCRIPT = "scripted:answers=#### 42*5,#### 41*2,#### 40;tokens=5"
@@ -37,6 +38,17 @@ def test_votes_on_record_need_no_node(shell, votes):
     assert head.split("\t")[:4] == ["OF", "QUESTIONS", "ONE SAMPLE", "VOTE"]
     assert row.split("\t")[:5] == ["all", "10", "60.0%", "80.0%", "+20.0"]
     assert "no difference is shown" in err or "right more often" in err
+
+
+def test_what_is_not_on_record_is_a_dash_and_the_best_model_is_named():
+    votes = (Sample("good", "#### 1"), Sample("bad", "#### 2"), Sample("bad", "#### 2"))
+    found = evaluate([Case("1", votes, "number")] * 4, random.Random(1))
+    told = evaluate_text.evaluation(found, None).splitlines()
+    assert told[1].endswith("\t- -> -\t- -> -")
+    assert told[4] == "good\t4\t100.0%\t-"
+    sentences = evaluate_text.conclusion(found).splitlines()
+    assert sentences[0].startswith("the vote is right less often than one sample on these 4 ")
+    assert sentences[1] == "the best model alone, good, is right 100.0% of the time"
 
 
 def test_json_tells_the_same_twice(shell, votes):
