@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from time import monotonic, perf_counter
 from typing import Protocol
@@ -226,7 +226,7 @@ class Node:
 def opened(setting: Setting, names: Sequence[str]) -> Iterator[dict[str, Contender]]:
     """The contenders of these names, loaded; `processes` has one for a single seed too."""
     cores = setting.threads
-    makers = {
+    makers: dict[str, Callable[[], Contender]] = {
         "engine": lambda: Direct(setting),
         "sequential": lambda: Sequential(setting),
         "processes": lambda: Processes(setting, cores),
