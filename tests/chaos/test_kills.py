@@ -65,7 +65,10 @@ def test_kills_of_workers_cost_attempts_and_no_verdict(capsys: pytest.CaptureFix
         load = Load(node, window=60, seed=SEED, votes=3)
         for _ in range(KILLS):
             load.run(rng.uniform(0.02, 0.4))
-            pids = [w.pid for w in node.status().workers if w.state == "alive" and w.pid]
+            workers = node.status().workers
+            if any(w.state == "failed" for w in workers):
+                node.say(m.Scale(2))  # its circuit has opened, as it should: the user tries again
+            pids = [w.pid for w in workers if w.state == "alive" and w.pid]
             if pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rng.choice(pids), signal.SIGKILL)
