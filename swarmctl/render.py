@@ -186,9 +186,18 @@ def peers(r: m.NodeReport, columns: int | None) -> str:
 def changes(before: dict[str, str], r: m.NodeReport) -> tuple[dict[str, str], list[str]]:
     """What to say of workers whose state is another one than before, and their states now."""
     now: dict[str, str] = {w.id: w.state for w in r.workers}
-    lines = [_news(w) for w in r.workers if before.get(w.id) != w.state]
+    fresh = [w for w in r.workers if before.get(w.id) != w.state]
+    lines = [line for w in fresh for line in (_news(w), *_loud(w))]
     lines += [f"{worker} has left" for worker in before if worker not in now]
     return now, lines
+
+
+LOUD = ("ERROR: ", "WARN: ", "out of memory", "killed by")
+"""How notes begin that nobody should have to look for: an idle GPU, a worker made smaller."""
+
+
+def _loud(w: m.WorkerReport) -> list[str]:
+    return [f"  {w.id}: {note}" for note in w.notes if note.startswith(LOUD)]
 
 
 def _news(w: m.WorkerReport) -> str:

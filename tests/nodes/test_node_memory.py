@@ -3,6 +3,8 @@
 import os
 import select
 import signal
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -122,3 +124,22 @@ def test_a_node_starts_each_worker_as_planned(tmp_path) -> None:
         assert {w.id: w.slots for w in report.workers} == {"w1": 2, "w2": 3, "w3": 2}
         assert all(any("on main memory" in note for note in w.notes) for w in report.workers)
         assert node.ask("1 + 1 =", votes=1).cast == 1
+
+
+def test_a_node_whose_plan_was_too_large_serves_with_less_and_says_so(tmp_path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_bytes(msgspec.json.encode(Handed((placement(8, 1 << 24),))))
+    with running("--plan", str(file)) as node:
+        (worker,) = node.status().workers
+        assert worker.notes[0].startswith("out of memory at load: context 2048 instead of 16777216")
+        assert worker.restarts == 0
+
+
+def test_a_broker_says_which_plan_it_cannot_read(tmp_path) -> None:
+    env = {**os.environ, "SWARM_HOME": str(tmp_path)}
+    (tmp_path / "plan.json").write_text("{")
+    for name in ("plan.json", "missing.json"):
+        command = [sys.executable, "-m", "broker", "--plan", str(tmp_path / name)]
+        told = subprocess.run(command, env=env, capture_output=True, text=True)
+        assert told.returncode == 78
+        assert f"{name} cannot be read" in told.stderr

@@ -280,3 +280,10 @@ def test_the_plan_names_what_was_chosen_and_by_whom():
     assert plan.line(plan.plan(merge(from_flags({"slots": 4})))) == (
         "1 worker × 4 slots of abacus (engine auto): slots from the flag --slots"
     )
+
+
+def test_an_idle_gpu_and_a_worker_made_smaller_are_told_at_once():
+    notes = ("WARN: RTX 4070 is here and not used", "runs on the CPU", "out of memory at load: x")
+    loud = msgspec.structs.replace(NODE.workers[0], notes=notes)
+    told = render.changes({}, msgspec.structs.replace(NODE, workers=(loud,)))[1]
+    assert told[1:] == [f"  {loud.id}: {notes[0]}", f"  {loud.id}: {notes[2]}"]
