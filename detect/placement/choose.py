@@ -108,4 +108,6 @@ def _nothing_fits(case: Case, refused: list[Refused]) -> Plan:
         need, have = size(least.need_bytes or 0), size(least.have_bytes or 0)
         error += f": {least.what} needs {need}, {have} may be taken"
     hint = "a smaller model or quantisation; free memory; or --context and --slots smaller"
+    if (case.limits.workers or 1) > 1:
+        hint = f"fewer --workers; {hint}"
     return Plan(refused=tuple(refused), error=error, hint=hint, fault="room")

@@ -27,7 +27,12 @@ def whole(case: Case) -> Found | list[Refused]:
             continue
         break
     least = least_wish(case.model, case.limits, case.slots)
-    return [refusal(f"the CPU with {plural(least.slots, 'slot')}", [_sum(case, least, case.main)])]
+    asked = case.limits.workers or 1
+    share = msgspec.structs.replace(case.main, budget_bytes=case.main.budget_bytes // asked)
+    what = f"the CPU with {plural(least.slots, 'slot')}"
+    if asked > 1:
+        what = f"each of {asked} workers on {what}"
+    return [refusal(what, [_sum(case, least, share)])]
 
 
 def _sum(case: Case, wish: Wish, room: Room) -> Sum:

@@ -131,3 +131,12 @@ def test_a_quantised_cache_is_used_where_the_engine_can() -> None:
     packed = asked("nvidia_3060_tight", "14b", quantised_cache=True, **limits)
     assert plain.workers == () or plain.workers[0].gpu_layers > 0
     assert {worker.kv_type for worker in packed.workers} <= {"f16", "q8_0"}
+
+
+def test_more_workers_than_main_memory_holds_are_refused_with_the_share_of_each() -> None:
+    got = asked("raspberry_pi5", "0.6b", workers=60)
+    assert got.fault == "room"
+    assert "each of 60 workers on the CPU" in got.error
+    assert got.hint.startswith("fewer --workers")
+    (cpu,) = [one for one in got.refused if one.need_bytes]
+    assert cpu.need_bytes > cpu.have_bytes
