@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types format clean
+.PHONY: demo test check lint types format chaos clean
 
 # Compiling llama-cpp-python from its source package takes 5 to 10 minutes once; pip keeps the wheel.
 $(VENV)/.app: pyproject.toml
@@ -35,6 +35,10 @@ check: lint types test
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Kills of the broker, of workers and of clients under load; COUNT of each. 1,000 take half an hour.
+chaos: $(VENV)/.dev
+	SWARM_CHAOS_KILLS=$(or $(COUNT),1000) $(BIN)/python -m pytest -q tests/chaos --timeout 7200
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
