@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types format chaos clean
+.PHONY: demo test check lint types format sim chaos clean
 
 # Compiling llama-cpp-python from its source package takes 5 to 10 minutes once; pip keeps the wheel.
 $(VENV)/.app: pyproject.toml
@@ -35,6 +35,10 @@ check: lint types test
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Virtual nodes with every fault, on virtual time: SEEDS first:last, STEPS events of each. See docs/RELIABILITY.md.
+sim: $(VENV)/.dev
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),0:100) --steps $(or $(STEPS),2000)
 
 # Kills of the broker, of workers and of clients under load; COUNT of each. 1,000 take half an hour.
 chaos: $(VENV)/.dev

@@ -240,6 +240,7 @@ class BrokerProcess:
                 self.node.oracle.said(route, frame)
                 link.send_down(route, tuple(frame))
         if self._quitting:
+            self._scribe.close()
             self.node.broker_quit()
         elif self._inbox:
             self.node.clock.after(0.0, self._turn)

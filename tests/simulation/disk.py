@@ -21,8 +21,8 @@ _decode = msgspec.msgpack.Decoder(r.Record).decode
 COMMIT_S = 0.002
 """The longest that a commit usually takes."""
 
-BALLAST_COMMITS = 20
-"""So many fit into the room of the ballast."""
+BALLAST_COMMITS = [0, 1, 20]
+"""So many fit into the room of the ballast: somebody else may take it first."""
 
 _Row = tuple[JobId, bytes]
 
@@ -63,7 +63,7 @@ class Disk:
     def drop(self) -> bool:
         """Give its room away; False when it was not there."""
         had, self.ballast = self.ballast, False
-        self.room += BALLAST_COMMITS if had else 0
+        self.room += self._rng.choice(BALLAST_COMMITS) if had else 0
         return had
 
     def take_room(self) -> None:
@@ -114,6 +114,11 @@ class VirtualJournal:
             self._write(record)
         self._told(self.last)
         return True
+
+    def close(self) -> None:
+        """Write what is left, as far as there is room."""
+        self._waits = self._waits or bool(self._waiting)
+        self.commit(lazily=False)
 
     def _write(self, record: r.Record) -> None:
         disk, body = self._disk, _encode(record)

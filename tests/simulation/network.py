@@ -49,8 +49,21 @@ class Link:
     """One dialler's socket, its connection at the moment, and what is under way on it."""
 
     __slots__ = (
-        "broker", "closed", "dark_down", "dark_up", "dialler", "frames_lost", "held", "latency_s",
-        "repeats", "route", "unsent", "_clock", "_down_at", "_rng", "_up_at",
+        "_clock",
+        "_down_at",
+        "_rng",
+        "_up_at",
+        "broker",
+        "closed",
+        "dark_down",
+        "dark_up",
+        "dialler",
+        "frames_lost",
+        "held",
+        "latency_s",
+        "repeats",
+        "route",
+        "unsent",
     )  # fmt: skip
 
     def __init__(

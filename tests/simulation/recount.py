@@ -25,11 +25,16 @@ def check(
         assert same == (was.text, was.seed, was.worker, was.digest), f"{name}: seat {seat} changed"
     seeds = [vote.seed for vote in v.votes]
     assert len(set(seeds)) == len(seeds), f"{name}: a seed twice"
+    digests = [vote.digest for vote in v.votes]
+    many = accepted.submit.temperature > 0 or len(set(digests)) == len(digests)
+    assert many, f"{name}: one model twice at temperature 0"
     parts = v.cast + v.abstained + v.declined + v.lost + v.cancelled
     assert parts == v.asked >= accepted.asked, f"{name}: {parts} of {v.asked}"
     assert v.declined == given_up["declined"], f"{name}: declined"
     assert v.cast + v.abstained == len(counted) + given_up["abstained"], f"{name}: cast"
-    if accepted.submit.answer != "auto":  # there an early answer may be read again later
+    if (
+        accepted.submit.answer != "auto" and not accepted.weights
+    ):  # there an early answer may be read again later
         _plurality(verdict, accepted.submit, name)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from tests.simulation import dice
-from tests.simulation.script import Entry, Script
+from tests.simulation.script import Script
 from tests.simulation.world import World
 
 
@@ -58,7 +58,7 @@ def _result(world: World, play: Callable[[World], None]) -> Result:
         play(world)
         end_at = world.clock.now
         world.calm()
-    except Exception as error:  # noqa: BLE001  # whatever a core raises is a finding
+    except Exception as error:  # whatever a core raises is a finding
         violation = _say(error)
     end_at = world.clock.now if end_at is None else end_at
     script = Script(world.seed, world.size, end_at, tuple(world.script))
@@ -69,7 +69,8 @@ def _say(error: Exception) -> str:
     """What was violated, and where in our own code that was found."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     file = where.filename.rpartition("/")[2]
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else where.line} ({file}:{where.lineno})"
+    said = str(error).splitlines()[0] if str(error) else where.line
+    return f"{type(error).__name__}: {said} ({file}:{where.lineno})"
 
 
 def _sum_up(world: World, script: Script, violation: str) -> Result:
@@ -81,10 +82,10 @@ def _sum_up(world: World, script: Script, violation: str) -> Result:
         virtual_s=world.clock.now,
         submitted=sum(len(b.attempted) for b in books),
         acknowledged=sum(len(b.acknowledged) for b in books),
-        verdicts=sum(len(b.ended) for b in books),
+        verdicts=sum(b.verdicts for b in books),
         faults=sum(entry.kind not in dice.COMMANDS for entry in script.entries),
         restarts=sum(node.broker.lives - 1 for node in world.nodes),
-        lost=sum(len(b.acknowledged - set(b.ended)) for b in books),
+        lost=sum(len(set(b.acknowledged) - set(b.ended) - set(b.forgotten)) for b in books),
         unexpected=sum(len(set(b.delivered) - set(b.attempted)) for b in books),
         duplicated=sum(client.twice for node in world.nodes for client in node.clients),
         violation=violation,

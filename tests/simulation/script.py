@@ -18,7 +18,11 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     submit: m.Submit | None = None
 
     def __str__(self) -> str:
-        rest = [f"{name}={value}" for name in ("who", "n", "s", "what") if (value := getattr(self, name))]
+        rest = [
+            f"{name}={value}"
+            for name in ("who", "n", "s", "what")
+            if (value := getattr(self, name))
+        ]
         job = [] if self.submit is None else [f"{self.submit.job} votes={self.submit.votes}"]
         return " ".join([f"{self.at:9.4f}  node {self.node}  {self.kind}", *job, *rest])
 

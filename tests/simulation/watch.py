@@ -20,6 +20,8 @@ def after(books: "Oracle", event: ev.Event, core: Broker, now: float) -> None:
     """Assert that nothing waits in vain; the slower rules only when time has gone by."""
     if core.state.jobs.waiting:
         _no_seat_waits_beside_a_free_voter(core, now)
+    if core.state.draining and not core.state.quit:
+        assert core.state.jobs.open, "told to end, with nothing left to do, and still here"
     if isinstance(event, ev.Tick):
         _the_silent_are_suspects(books, core, now)
         _jobs_end_in_time(books, core, now)
@@ -66,7 +68,9 @@ def vote_was_taken(route: bytes, said: m.Vote, core: Broker) -> None:
 
 def recalled(verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:
     """Every seat that was out at the verdict is recalled, at once."""
-    job = core.state.jobs.done[verdict.job]
+    job = core.state.jobs.done.get(verdict.job)
+    if job is None:  # forgotten in the same step, where few results are kept
+        return
     recalls = {
         (a.route, seat)
         for a in then

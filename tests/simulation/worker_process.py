@@ -15,7 +15,7 @@ from protocol.ids import WorkerId
 from tests.simulation.clock import ROUNDING_S
 from tests.simulation.network import Frame, Link
 from worker import core
-from worker.engine import Refused, Step
+from worker.engine import Step
 from worker.engines import scripted
 
 if TYPE_CHECKING:
@@ -198,14 +198,11 @@ class WorkerProcess:
                     self._leaving = True
 
     def _admit(self, action: core.Admit) -> None:
-        try:
-            if self.short and LONG in action.request.prompt:
-                raise Refused("the prompt is too long", "shorten it")
-            slot = self.engine.admit(action.request)
-        except Refused as refusal:
-            self._handle(core.NotAdmitted(action.key, refusal.reason))
-        else:
-            self._handle(core.Admitted(action.key, slot))
+        if self.short and LONG in action.request.prompt:
+            self._handle(core.NotAdmitted(action.key, "the prompt is too long; shorten it"))
+            return
+        slot = self.engine.admit(action.request)
+        self._handle(core.Admitted(action.key, slot))
 
 
 def _in_error(step: Step) -> Step:
