@@ -64,6 +64,7 @@ def options_of(planned: PlannedWorker) -> EngineOptions:
         tensor_split=planned.tensor_split,
         kv_type=planned.kv_type,
         threads=planned.threads,
+        prefix_bytes=planned.prefix_bytes,
     )
 
 

@@ -7,13 +7,16 @@ import msgspec
 from detect.model import Model
 from detect.placement import memory
 from detect.placement.budget import PROCESS_BYTES, Room
-from detect.placement.engines import PREFIX_BYTES
+from detect.placement.engines import prefix_bytes
 from detect.placement.memory import Load
 from detect.placement.result import Sum
 
-MAIN_BYTES = PROCESS_BYTES + PREFIX_BYTES
-"""What any worker takes of main memory beside the model."""
 GPUS_MAX = 16  # llama.cpp's own bound on devices of one model
+
+
+def main_bytes(model: Model, load: Load) -> int:
+    """What a worker takes of main memory beside the model: the process, and prompts kept."""
+    return PROCESS_BYTES + prefix_bytes(model, load)
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -45,7 +48,7 @@ def on_cpu(model: Model, load: Load, room: Room) -> Sum:
         cache_bytes=sum(part.cache for part in parts),
         state_bytes=sum(part.state for part in parts),
         compute_bytes=memory.compute_bytes(model, load) + memory.output_bytes(model, load),
-        process_bytes=MAIN_BYTES,
+        process_bytes=main_bytes(model, load),
         budget_bytes=room.budget_bytes,
     )
 
@@ -68,7 +71,7 @@ def on_device(
         cache_bytes=sum(part.cache for part in taken),
         state_bytes=sum(part.state for part in taken),
         compute_bytes=memory.compute_bytes(model, load) + copied,
-        process_bytes=room.driver_bytes + (MAIN_BYTES if unified else 0),
+        process_bytes=room.driver_bytes + (main_bytes(model, load) if unified else 0),
         budget_bytes=room.budget_bytes,
     )
 
@@ -88,7 +91,7 @@ def beside(
         state_bytes=sum(part.state for part in left),
         compute_bytes=(memory.compute_bytes(model, load) if left or experts else inputs)
         + memory.output_bytes(model, load),
-        process_bytes=MAIN_BYTES,
+        process_bytes=main_bytes(model, load),
         budget_bytes=main.budget_bytes,
     )
 

@@ -77,6 +77,7 @@ def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode
             threads=threads,
             cpus=nodes[at % len(nodes)].cpus if nodes else (),
             batch_tokens=load.batch_tokens,
+            prefix_bytes=engines.prefix_bytes(case.model, load),
             sums=(row,),
         )
         for at in range(count)

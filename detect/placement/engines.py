@@ -6,14 +6,15 @@ prompts in chunks of about 0.3 s. tests/detect hold these rules equal to worker.
 """
 
 from detect.model import Model
-from detect.placement.memory import Load
+from detect.placement.memory import LOGIT_BYTES, Load, cache_bytes, state_bytes
 from detect.placement.result import CacheType
 
 CHUNK_WORK = 16_000_000_000  # weights x tokens of one chunk on a CPU
 CHUNK_MIN, CHUNK_MAX = 16, 256
 CHUNK_GPU = 512
 SMALL_PARAMETERS = 20_000_000  # below, waiting for the other thread costs more than it computes
-PREFIX_BYTES = 256 << 20  # prompts that the engine keeps in main memory for reuse
+PREFIX_BYTES = 256 << 20  # of prompts that the engine keeps in main memory for reuse, at most
+PREFIXES_KEPT = 64  # full-length prompts that a tiny model, whose prompts are small, keeps
 
 
 def chunk_tokens(parameters: int, *, gpu: bool) -> int:
@@ -22,6 +23,14 @@ def chunk_tokens(parameters: int, *, gpu: bool) -> int:
         return CHUNK_GPU
     wanted = max(1, CHUNK_WORK // max(1, parameters))
     return max(CHUNK_MIN, min(CHUNK_MAX, 1 << (wanted.bit_length() - 1)))
+
+
+def prefix_bytes(model: Model, load: Load) -> int:
+    """Main memory for prompts kept for reuse: each is a stream's state and a row of logits."""
+    streams = sum(
+        cache_bytes(model, one, load) + state_bytes(model, one, load) for one in model.layers
+    )
+    return min(PREFIX_BYTES, PREFIXES_KEPT * (streams // load.streams + model.vocab * LOGIT_BYTES))
 
 
 def threads(parameters: int, cores: int) -> int:

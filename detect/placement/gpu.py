@@ -244,6 +244,7 @@ def _worker(
         cpus=_near(case, devices[0].numa_node) if len(devices) == 1 else (),
         kv_type=load.kv_type,
         batch_tokens=load.batch_tokens,
+        prefix_bytes=engines.prefix_bytes(case.model, load),
         sums=sums,
     )
 

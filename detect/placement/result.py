@@ -80,6 +80,7 @@ class PlannedWorker(msgspec.Struct, frozen=True):
     cpus: tuple[int, ...] = ()  # to pin to; none: anywhere
     kv_type: CacheType = "f16"
     batch_tokens: int = 512
+    prefix_bytes: int = 256 << 20  # of main memory for prompts kept for reuse
     experts_in_main_memory: bool = False
     wired_limit_bytes: int | None = None  # for mx.set_wired_limit
     sums: tuple[Sum, ...] = ()

@@ -201,3 +201,11 @@ def test_only_so_many_sizes_are_remembered() -> None:
         known = readback.remember(known, f"k{at}", at)
     assert len(known) == readback.REMEMBERED_MAX
     assert "k0" not in known
+
+
+def test_a_tiny_model_does_not_ask_for_room_that_its_prompts_cannot_fill() -> None:
+    small, large = MODELS["0.6b"], MODELS["4b"]
+    tiny = msgspec.structs.replace(small, layers=small.layers[:1], vocab=64)
+    loads = [engines.llamacpp(one, 8, 256, gpu=False) for one in (tiny, large)]
+    assert engines.prefix_bytes(tiny, loads[0]) < 80 * (1 << 20)
+    assert engines.prefix_bytes(large, loads[1]) == engines.PREFIX_BYTES
