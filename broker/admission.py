@@ -1,6 +1,6 @@
 """What is refused before it becomes a job: each refusal says what was seen and what to do next."""
 
-from collections.abc import Iterator
+from operator import attrgetter
 
 from broker.voting import ANSWER_TYPES, STOP_MODES
 from protocol import limits
@@ -10,79 +10,76 @@ from protocol.errors import Code, Problem
 
 def problem_of(submit: m.Submit) -> Problem | None:
     """The first thing wrong with a job, or None."""
-    return next(_problems(submit), None)
+    return _texts(submit) or _numbers(submit) or _answers(submit)
 
 
-def _problems(submit: m.Submit) -> Iterator[Problem]:
-    yield from _texts(submit)
-    yield from _numbers(submit)
-    yield from _answers(submit)
-
-
-def _texts(s: m.Submit) -> Iterator[Problem]:
+def _texts(s: m.Submit) -> Problem | None:
     if not s.job or len(s.job) > limits.NAME_CHARS_MAX:
-        yield _invalid(f"a job id of {len(s.job)} characters", "use a UUID")
+        return _invalid(f"a job id of {len(s.job)} characters", "use a UUID")
     if not s.prompt or s.prompt.isspace():
-        yield _invalid("an empty prompt", "give a question: swarmctl submit 'What is 6 times 7?'")
+        return _invalid("an empty prompt", "give a question: swarmctl submit 'What is 6 times 7?'")
     size = len(s.prompt) + len(s.system)
     if size * 4 > limits.PROMPT_BYTES_MAX:  # only then is it worth counting exactly
         size = len(s.prompt.encode()) + len(s.system.encode())
         if size > limits.PROMPT_BYTES_MAX:
-            yield Problem(
+            return Problem(
                 Code.TOO_LARGE,
                 f"a prompt of {size} bytes",
                 f"the limit is {limits.PROMPT_BYTES_MAX}",
                 "shorten it, or split it into several questions",
             )
     if len(s.model) > limits.NAME_CHARS_MAX:
-        yield _invalid(f"a model name of {len(s.model)} characters", "see `swarmctl workers`")
+        return _invalid(f"a model name of {len(s.model)} characters", "see `swarmctl workers`")
     if len(s.stop_strings) > limits.STOP_STRINGS_MAX or not all(s.stop_strings):
-        yield _invalid(
+        return _invalid(
             f"{len(s.stop_strings)} stop strings",
             f"give 1 to {limits.STOP_STRINGS_MAX}, none empty",
         )
+    return None
 
 
-_BOUNDS: list[tuple[str, float, float]] = [
-    ("votes", 1, limits.SEATS_MAX),
-    ("temperature", 0, limits.TEMPERATURE_MAX),
-    ("max_tokens", 1, limits.MAX_TOKENS_MAX),
-    ("seed", 0, limits.SEED_MAX),
-    ("min_agreement", 0, 1),
-]
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "votes": (1, limits.SEATS_MAX),
+    "temperature": (0, limits.TEMPERATURE_MAX),
+    "max_tokens": (1, limits.MAX_TOKENS_MAX),
+    "seed": (0, limits.SEED_MAX),
+    "min_agreement": (0, 1),
+}
+_bounded = attrgetter(*_BOUNDS)  # all of them in one call
 
 
-def _numbers(s: m.Submit) -> Iterator[Problem]:
-    for name, low, high in _BOUNDS:
-        value = getattr(s, name)
+def _numbers(s: m.Submit) -> Problem | None:
+    for name, value in zip(_BOUNDS, _bounded(s), strict=True):
+        low, high = _BOUNDS[name]
         if value is not None and not low <= value <= high:  # NaN is within no bounds
-            yield _invalid(f"--{name.replace('_', '-')} {value}", f"give {low} to {high}")
+            return _invalid(f"--{name.replace('_', '-')} {value}", f"give {low} to {high}")
     if not 0 < s.timeout_s <= limits.TIMEOUT_S_MAX:
-        yield _invalid(
+        return _invalid(
             f"--timeout {s.timeout_s:g} s", f"give more than 0, up to {limits.TIMEOUT_S_MAX:g} s"
         )
+    return None
 
 
-def _answers(s: m.Submit) -> Iterator[Problem]:
+def _answers(s: m.Submit) -> Problem | None:
     if s.answer not in ANSWER_TYPES:
-        yield _invalid(f"--answer {s.answer!r}", f"one of {', '.join(ANSWER_TYPES)}")
+        return _invalid(f"--answer {s.answer!r}", f"one of {', '.join(ANSWER_TYPES)}")
     if s.stop not in STOP_MODES:
-        yield _invalid(f"--stop {s.stop!r}", f"one of {', '.join(STOP_MODES)}")
+        return _invalid(f"--stop {s.stop!r}", f"one of {', '.join(STOP_MODES)}")
     if s.checked and s.min_agreement > 0:
-        yield _invalid("--check with --min-agreement", "the check decides: leave one of them out")
-    if s.choices:
-        yield from _choices(s)
+        return _invalid("--check with --min-agreement", "the check decides: leave one of them out")
+    return _choices(s) if s.choices else None
 
 
-def _choices(s: m.Submit) -> Iterator[Problem]:
+def _choices(s: m.Submit) -> Problem | None:
     if s.answer not in ("auto", "choice"):
-        yield _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
+        return _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
     if len(s.choices) > limits.CHOICES_MAX or not all(choice.strip() for choice in s.choices):
-        yield _invalid(
+        return _invalid(
             f"{len(s.choices)} choices", f"give 2 to {limits.CHOICES_MAX}, none of them empty"
         )
     if len({choice.strip().casefold() for choice in s.choices}) < len(s.choices):
-        yield _invalid(f"--choices {','.join(s.choices)[:80]}", "each choice may stand once")
+        return _invalid(f"--choices {','.join(s.choices)[:80]}", "each choice may stand once")
+    return None
 
 
 def _invalid(seen: str, allowed: str) -> Problem:

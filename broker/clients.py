@@ -33,11 +33,10 @@ def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
         return
     job = _new_job(state, said, now)
     state.out.append(
-        Write(JobAccepted(job.submit, job.asked, job.seed, job.notes, job.tally.rules.weights))
+        Write(JobAccepted(job.submit, job.asked, job.seed, job.notes, dict(job.weights)))
     )
     job.listeners[route] = said.watch
     _accepted(state, route, job)
-    job.open_seats()
     state.jobs.add(job)
 
 

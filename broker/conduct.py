@@ -31,6 +31,8 @@ def _seat(state: State, job: Job, free: list[Voter], now: float) -> int:
 
     `free`: the voters that take seats; one that takes no more is removed from it.
     """
+    if not job.seats:
+        job.open_seats()
     ballots: dict[str, tuple[Voter, list[m.BallotSeat]]] = {}
     given = 0
     while job.pending and free:
@@ -96,7 +98,7 @@ def finish(
 ) -> None:
     """End a job: recall what is still out, write the verdict down, and tell who asked."""
     recalls = _take_from_voters(state, job)
-    if job.pending:
+    if job.waits:
         state.jobs.unwait(job)
     verdict = job.end(outcome, stopped, judged or job.judge(), now)
     state.jobs.finish(job)

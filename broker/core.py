@@ -109,6 +109,8 @@ class Broker:
         match event:
             case Received():
                 self._received(event.route, event.message, now)
+                if event.more:
+                    return self._take()
             case Tick():
                 pass
             case Nonsense():

@@ -60,7 +60,7 @@ class Jobs:
         self.wait(job)
 
     def wait(self, job: Job, first: bool = False) -> None:
-        """Queue a job that has pending seats; `first`: it has waited before."""
+        """Queue a job that has seats to give; `first`: it has waited before."""
         queue = self._queues.get(job.submit.model)
         if queue is None:
             queue = self._queues[job.submit.model] = OrderedDict()
@@ -136,7 +136,7 @@ class Jobs:
         assert len(self.open) <= JOBS_MAX
         assert len(self.done) <= DONE_MAX
         queued = {job_id for queue in self._queues.values() for job_id in queue}
-        assert queued == {job.id for job in self.open.values() if job.pending}
+        assert queued == {job.id for job in self.open.values() if job.waits}
         assert {j for _, j in self._deadlines} >= set(self.open), "a job without a deadline"
         assert all(job.verdict for job in self.done.values())
         for job in self.open.values():

@@ -65,7 +65,7 @@ def restore(
     for job in jobs.values():
         if job.verdict is None:
             state.jobs.add(job)
-            if not job.pending:
+            if not job.waits:
                 state.jobs.unwait(job)
             if any(seat.state != "waiting" for seat in job.seats):
                 conduct.judge(state, job, now)
@@ -112,7 +112,6 @@ def _apply(jobs: dict[JobId, Job], record: Record, now: float) -> None:
 def _accepted(record: JobAccepted, now: float) -> Job:
     job = Job(record.submit, record.asked, record.seed, now, record.weights)
     job.notes = record.notes
-    job.open_seats()
     return job
 
 
@@ -149,7 +148,9 @@ def _issued(seat: SeatLife, attempt: int) -> None:
 
 
 def _reach(job: Job, number: Seat) -> None:
-    """Open a checked job's later seats: that the first ones failed is not written."""
+    """Open a job's seats, and a checked job's later ones: that the first failed is not written."""
+    if not job.seats:
+        job.open_seats()
     if job.checks is not None and number >= len(job.seats):
         job.checks.open_all()
         job.open_seats()
@@ -164,6 +165,8 @@ def _seat(job: Job, number: Seat) -> SeatLife | None:
 
 def _ended(job: Job, verdict: m.Verdict) -> None:
     """Give a job the verdict that it was given; a vote may stand only there."""
+    if not job.seats:
+        job.open_seats()
     for vote in verdict.votes:
         for number in range(len(job.seats), vote.seat + 1):
             job.seats.append(SeatLife(Seat(number), seed_of(job.seed, number)))
@@ -179,3 +182,4 @@ def _ended(job: Job, verdict: m.Verdict) -> None:
     job.pending.clear()
     job.verdict = verdict
     job.bytes += sum([len(vote.text) for vote in verdict.votes])
+    job.let_go()

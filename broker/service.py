@@ -194,8 +194,9 @@ class Service:
         except FrameError:
             self._handle(Nonsense(route))
         else:
-            for message in messages:
-                self._handle(Received(route, message))
+            last = len(messages)
+            for i, message in enumerate(messages, 1):
+                self._handle(Received(route, message, i < last))
 
     def _other(self, source: object) -> None:
         """Not the socket: a signal, something learned, our lifeline, or a worker's."""
