@@ -109,8 +109,6 @@ class Broker:
         match event:
             case Received():
                 self._received(event.route, event.message, now)
-                if event.more:
-                    return self._take()
             case Tick():
                 pass
             case Nonsense():
@@ -125,11 +123,17 @@ class Broker:
                 clients.drain(state, event.now or state.draining, now)
             case _:
                 self._shell_says(event, now)
+        if not (isinstance(event, Received) and event.more):
+            self._look_round(now)
+        return self._take()
+
+    def _look_round(self, now: float) -> None:
+        """What may be due after any event: deadlines, and seats for whoever has room now."""
+        state = self.state
         if now >= self._watch_at or now >= state.jobs.next_deadline():
             self._in_time(now)
         if state.jobs.waiting:
             conduct.seat_waiting(state, now)
-        return self._take()
 
     def next_deadline(self) -> float:
         """When a Tick is due, if nothing happens before."""
