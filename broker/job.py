@@ -55,6 +55,7 @@ class Job:
         "asked",
         "bytes",
         "checks",
+        "choosy",
         "client",
         "deadline_at",
         "deaths",
@@ -85,6 +86,7 @@ class Job:
         """`weights`: of a vote, by model digest; empty: one each."""
         self.submit = submit
         self.client: bytes = b""  # the route of who put it; none after a restart
+        self.choosy = False  # was passed over: it waits for voters that were not free
         self.id: JobId = submit.job  # the client's name for it
         self.prompt_bytes = len(submit.prompt) + len(submit.system)  # memory of its texts, about
         self.bytes = self.prompt_bytes  # and of its votes, once there is a verdict
