@@ -15,13 +15,16 @@ DEATHS_MAX = 3
 
 
 def seat_waiting(state: State, now: float) -> None:
-    """Give waiting seats to voters, the longest waiting job first, while there is room."""
+    """Give waiting seats to voters while there is room: clients take turns, jobs keep order."""
     free = [voter for voter in state.roster.by_route.values() if voter.takes(now)]
-    seated = 1
-    while seated and free and state.jobs.waiting:
-        seated = 0
+    moved = True
+    while moved and free and state.jobs.waiting:
+        moved = False
         for job in state.jobs.next_up():
-            seated += _seat(state, job, free, now)
+            if _seat(state, job, free, now):
+                moved = True
+            elif job.refusals or job.submit.temperature == 0:  # not for want of its model alone
+                moved |= state.jobs.pass_over(job)
             if not free:
                 return
 
@@ -46,7 +49,7 @@ def _seat(state: State, job: Job, free: list[Voter], now: float) -> int:
         ballots.setdefault(voter.id, (voter, []))[1].append(job.give(seat, voter.id, now))
         given += 1
     if not job.pending:
-        state.jobs.unwait(job)
+        state.jobs.unwait(job, served=True)
     for voter, seats in ballots.values():
         issued = tuple(seats)
         state.out.append(Write(BallotIssued(job.id, voter.id, issued)))

@@ -56,6 +56,8 @@ class Job:
         "asked",
         "bytes",
         "checks",
+        "choosy",
+        "client",
         "deadline_at",
         "deaths",
         "first",
@@ -88,6 +90,8 @@ class Job:
         perhaps among thousands, little more than its question is held.
         """
         self.submit = submit
+        self.client: bytes = b""  # the route of who put it; none after a restart
+        self.choosy = False  # was passed over: it waits for voters that were not free
         self.id: JobId = submit.job  # the client's name for it
         self.prompt_bytes = len(submit.prompt) + len(submit.system)  # memory of its texts, about
         self.bytes = self.prompt_bytes  # and of its votes, once there is a verdict
@@ -129,7 +133,7 @@ class Job:
     @property
     def waits(self) -> bool:
         """Has it a seat to give?"""
-        return bool(self.pending) or not self.seats
+        return self.verdict is None and (bool(self.pending) or not self.seats)
 
     @property
     def wanted(self) -> int:
