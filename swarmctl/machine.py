@@ -9,9 +9,8 @@ from swarmctl import options as o
 from swarmctl.exits import Exit, Failure, wrong
 
 if TYPE_CHECKING:
-    from detect.facts import Machine
     from detect.model import Model
-    from detect.placement import Plan, PlannedWorker
+    from detect.placement import Plan
     from detect.record import Record
 
 Root = Annotated[
@@ -33,7 +32,12 @@ NoSeeds = Annotated[
     typer.Option("--no-seed-variation", help="One slot each: votes come from several workers."),
 ]
 Exact = Annotated[
-    bool, typer.Option("--exact", help="Let llama.cpp lay it out, without loading; half a second.")
+    bool | None,
+    typer.Option(
+        "--exact/--no-exact",
+        help="Let llama.cpp lay it out, without loading it; half a second. "
+        "[as `up` does: here, and for all but tiny models]",
+    ),
 ]
 Integrated = Annotated[
     bool, typer.Option("--integrated", help="Use integrated GPUs that are left alone by default.")
@@ -69,7 +73,7 @@ def plan(
     context: o.Context = None,
     no_seed_variation: NoSeeds = False,
     integrated: Integrated = False,
-    exact: Exact = False,
+    exact: Exact = None,
     root: Root = "",
     json: o.Json = False,
 ) -> None:
@@ -78,13 +82,14 @@ def plan(
 
     import msgspec
 
-    from detect import home, settings
+    from detect import home, loads, settings
+    from detect.confirm import settled
     from detect.host import RecordedHost
     from detect.machine import detect as detected
-    from detect.placement import plan as planned
     from detect.placement.asked import limits_of
-    from swarmctl import asjson, machine_text
-    from swarmctl.out import data, ink
+
+    if exact and root:
+        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
 
     flags = {
         "model": model,
@@ -99,40 +104,25 @@ def plan(
     )
     known = model_facts(chosen.model)
     here = detected(RecordedHost(_answers(root)))
-    got = planned(here, known, limits)
-    if exact and got.workers:
-        got = _exact(here, known, got, elsewhere=bool(root))
-    if json:
-        data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
-    elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
-        data(text)
+    if not root:
+        limits = loads.with_known(limits, home.find(), known)
+    got = settled(here, known, limits, exact=False if root else exact)
+    _show(got, known, json)
     if got.error:
         code = Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM
         raise Failure(got.error, "", got.hint, code)
 
 
-def _exact(here: "Machine", known: "Model", got: "Plan", *, elsewhere: bool) -> "Plan":
-    """The plan with llama.cpp's own layout of its first worker. Raises Failure."""
+def _show(got: "Plan", known: "Model", json: bool) -> None:
     import msgspec
 
-    from detect.confirm import confirm
+    from swarmctl import asjson, machine_text
+    from swarmctl.out import data, ink
 
-    if elsewhere:
-        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
-    checked = confirm(here, known, got.workers[0])
-    if checked.error:
-        raise Failure(checked.error, "", "swarmctl doctor", Exit.NO_ROOM)
-    said = "llama.cpp's own layout agrees" if checked.fits else "llama.cpp's own layout is larger"
-    workers = (checked.worker, *got.workers[1:])
-    reasons = (*got.reasons, *(f"{said}: {text}" for text in _sums(checked.worker)))
-    warnings = (*got.warnings, *checked.notes)
-    return msgspec.structs.replace(got, workers=workers, reasons=reasons, warnings=warnings)
-
-
-def _sums(worker: "PlannedWorker") -> list[str]:
-    from detect.placement.words import total
-
-    return [total(row) for row in worker.sums]
+    if json:
+        data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
+    elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
+        data(text)
 
 
 def doctor(json: o.Json = False) -> None:

@@ -11,8 +11,8 @@ from detect.placement import cpu, gpu, mlx
 from detect.placement.budget import device_rooms, main_room
 from detect.placement.case import Case, Found, Way
 from detect.placement.check import check
-from detect.placement.result import Limits, Plan, Refused
-from detect.placement.slots import wanted_slots
+from detect.placement.result import Limits, Plan, PlannedWorker, Refused
+from detect.placement.slots import enough_slots, wanted_slots
 from detect.placement.words import plural, size
 
 LLAMACPP_LINE = "pip install llama-cpp-python"
@@ -82,10 +82,7 @@ def _planned(
     case: Case, found: Found, refused: list[Refused], why_slots: str, notes: tuple[str, ...]
 ) -> Plan:
     workers = found.workers
-    slots = workers[0].slots
-    if slots < case.slots:
-        why_slots = "memory holds no more"
-    reasons = (*found.reasons, f"{plural(slots, 'slot')}: {why_slots}")
+    reasons = (*found.reasons, _why_slots(case, workers[0], why_slots))
     if case.limits.workers is not None and case.limits.workers != len(workers):
         notes = (*notes, f"--workers {case.limits.workers}: only {len(workers)} fit")
     errors = tuple(
@@ -97,6 +94,25 @@ def _planned(
         notes = (*notes, f"the family {case.model.architecture} has caches of its own kind: "
                  "the sums are estimates until a simulated load")  # fmt: skip
     return Plan(workers, reasons, tuple(refused), (*notes, *errors))
+
+
+def _why_slots(case: Case, worker: PlannedWorker, why: str) -> str:
+    """Why so many slots, with what was measured of them."""
+    slots = worker.slots
+    gains = case.limits.gains.get(worker.sums[0].place, {})
+    if slots < case.slots:
+        why = "memory holds no more"
+        if slots >= enough_slots(gains, case.slots):
+            why = "memory is short, and more were measured to be hardly faster"
+    if slots > 1 and slots in gains:
+        why += f"; measured: {gains[slots]:.1f} times the tokens/s of one"
+    if slots > 1 and case.limits.slots is None:
+        weights = sum(row.weight_bytes for row in worker.sums)
+        why += (
+            f"; {slots} workers of one slot would hold the weights {slots} times, "
+            f"{size(slots * weights)} instead of {size(weights)}"
+        )
+    return f"{plural(slots, 'slot')}: {why}"
 
 
 def _nothing_fits(case: Case, refused: list[Refused]) -> Plan:

@@ -125,7 +125,8 @@ def smaller(case: Case) -> Found | list[Refused]:
         tried = (way(case, wish) for way in (_each, _over_all))
         return next((found for found in tried if isinstance(found, Found)), None)
 
-    wish = shrunk(case.model, case.limits, case.slots, lambda wish: first(wish) is not None)
+    gains = case.limits.gains.get(case.rooms[0].place, {}) if case.rooms else {}
+    wish = shrunk(case.model, case.limits, case.slots, lambda one: first(one) is not None, gains)
     found = first(wish) if wish is not None else None
     if found is not None or not case.rooms:
         return found or []
