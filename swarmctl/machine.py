@@ -1,5 +1,6 @@
 """`swarmctl detect`, `plan` and `doctor`: what is here, what would run, and what is wrong."""
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,7 @@ def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
     answers = _answers(root)
     if record:
         _write(record, answers)
-        talk(f"written to {record}; serial numbers, home folders and UUIDs are taken out")
+        talk(f"written to {record}; names, home folders, serial numbers and UUIDs are taken out")
     found = detected(RecordedHost(answers))
     if json:
         data(asjson.line(msgspec.to_builtins(found)))
@@ -164,12 +165,17 @@ def _answers(root: str) -> "Record":
 
 
 def _write(path: str, answers: "Record") -> None:
+    import getpass
+    import platform
     from pathlib import Path
 
     from detect.record import dump
 
+    names = [platform.node(), platform.node().split(".")[0]]
+    with contextlib.suppress(KeyError, OSError, ImportError):  # an account without a name
+        names.append(getpass.getuser())
     try:
-        Path(path).write_bytes(dump(answers) + b"\n")
+        Path(path).write_bytes(dump(answers, names) + b"\n")
     except OSError as error:
         raise Failure(f"cannot write {path}", error.strerror or str(error)) from error
 

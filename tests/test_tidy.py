@@ -28,6 +28,7 @@ PURE = [
     "detect/placement",
     "detect/quants.py",
     "detect/record.py",
+    "detect/redact.py",
     "detect/visible.py",
     "protocol",
     "broker/admission.py",
