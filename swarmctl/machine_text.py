@@ -5,6 +5,7 @@ from itertools import groupby
 from detect.doctor import STATES, Check
 from detect.facts import Device, Machine
 from detect.placement import Plan, PlannedWorker
+from detect.placement.budget import MAIN_MEMORY
 from swarmctl.text import PLAIN, Ink, plural, size, table
 
 LABEL_COLUMNS = 9
@@ -70,9 +71,8 @@ def _memory(m: Machine) -> str:
 
 
 def _device(d: Device) -> tuple[str, ...]:
-    shown = d.engine_name or d.id
     memory = (size(d.free_bytes), size(d.total_bytes))
-    return (shown, d.kind, d.state.replace("_", " "), *memory, d.library or "-", d.name)
+    return (d.label, d.kind, d.state.replace("_", " "), *memory, d.library or "-", d.name)
 
 
 def plan(p: Plan, model: str, ink: Ink = PLAIN) -> str:
@@ -102,7 +102,8 @@ def screen(p: Plan, model: str, refused_max: int) -> list[str]:
 
 
 def _worker(w: PlannedWorker, model: str) -> str:
-    where = ", ".join(w.devices) or "the CPU"
+    places = [row.place for row in w.sums if row.place != MAIN_MEMORY and row.weight_bytes]
+    where = ", ".join(places or w.devices) or "the CPU"
     layers = "all layers" if w.gpu_layers < 0 else plural(w.gpu_layers, "layer")
     on_gpu = f", {layers} there" if w.devices else ""
     split = (

@@ -59,7 +59,7 @@ def device_room(machine: Machine, device: Device, limits: Limits, form: str) -> 
     """One device's budget, or why it is not used."""
     why = _unusable(device, limits, form)
     if why:
-        return Refused(f"{device.name} ({device.engine_name or device.id})", why)
+        return Refused(f"{device.name} ({device.label})", why)
     assert device.free_bytes is not None
     assert device.total_bytes is not None
     promised, short = limits.promised.get(device.id, 0), limits.short.get(device.id, 0)
@@ -99,7 +99,7 @@ def _less(promised: int, short: int) -> str:
     return said + (f" - {size(short)} that llama.cpp takes beyond the sums" if short else "")
 
 
-_STATES = {
+STATES_SAID = {
     "no_driver": "its driver is missing or does not run",
     "denied": "this user may not open it",
     "lost": "it fell off the bus",
@@ -107,12 +107,13 @@ _STATES = {
     "parent": "it is divided into MIG slices, which are used instead",
     "failed": "its driver answers with an error",
 }
+"""Why a device that is not ready is left alone."""
 
 
 def _unusable(device: Device, limits: Limits, form: str) -> str:
     """Why a device is left alone; empty when it is used."""
     if device.state != "ready":
-        return _STATES[device.state]
+        return STATES_SAID[device.state]
     if not reaches(device, form):
         return "the installed engine cannot use it (its build has no support for this GPU)"
     if device.total_bytes is None or device.free_bytes is None:

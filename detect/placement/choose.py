@@ -5,6 +5,7 @@ library; else a shorter context, quantised keys and values, fewer slots; else pa
 else the processors; else a refusal with the sums. Fit is a filter, the order is the preference.
 """
 
+from detect.advice import MLX_LINE, llamacpp_line
 from detect.facts import Machine
 from detect.model import Model
 from detect.placement import cpu, gpu, mlx
@@ -14,9 +15,6 @@ from detect.placement.check import check
 from detect.placement.result import Limits, Plan, PlannedWorker, Refused
 from detect.placement.slots import enough_slots, wanted_slots
 from detect.placement.words import plural, size
-
-LLAMACPP_LINE = "pip install llama-cpp-python"
-MLX_LINE = "pip install mlx-lm"
 
 
 def plan(machine: Machine, model: Model, limits: Limits | None = None) -> Plan:
@@ -72,7 +70,7 @@ def _missing_engine(machine: Machine, model: Model, limits: Limits) -> Plan | No
     if machine.engine(wanted) is None:
         return Plan(
             error=f"the engine {wanted}, which {model.form.upper()} models need, is not installed",
-            hint=MLX_LINE if wanted == "mlx" else LLAMACPP_LINE,
+            hint=MLX_LINE if wanted == "mlx" else llamacpp_line(machine.platform),
             fault="engine",
         )
     return None
