@@ -71,6 +71,7 @@ def plan(
     workers: o.Workers = None,
     slots: o.Slots = None,
     gpu_layers: o.GpuLayers = None,
+    tensor_split: o.TensorSplit = None,
     context: o.Context = None,
     no_seed_variation: NoSeeds = False,
     integrated: Integrated = False,
@@ -97,6 +98,7 @@ def plan(
         "workers": workers,
         "slots": slots,
         "gpu_layers": gpu_layers,
+        "tensor_split": tensor_split,
         "context": context,
     }
     chosen = settings.load(home.find(), os.environ, flags)

@@ -29,6 +29,7 @@ PURE = [
     "detect/quants.py",
     "detect/record.py",
     "detect/redact.py",
+    "detect/tables.py",
     "detect/visible.py",
     "protocol",
     "broker/admission.py",

@@ -16,6 +16,7 @@ def limits_of(settings: Settings, *, seed_variation: bool = True) -> Limits:
         seed_variation=seed_variation,
         gpu_layers=_layers(settings.gpu_layers),
         context_tokens=settings.context,
+        tensor_split=_shares(settings.tensor_split),
         quantised_cache=True,  # our llamacpp engine can
     )
 
@@ -24,6 +25,10 @@ def _layers(value: int | str) -> int | Literal["auto", "all"]:
     if isinstance(value, int):
         return value
     return "all" if value == "all" else "auto"
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    return () if text == "auto" else tuple(float(part) for part in text.split(","))
 
 
 def _was_set(settings: Settings, name: str) -> bool:

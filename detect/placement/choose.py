@@ -53,6 +53,8 @@ def _ways(case: Case) -> tuple[Way, ...]:
         return (cpu.whole,)
     if isinstance(layers, int):
         return (gpu.exactly,)
+    if case.limits.tensor_split:
+        return (gpu.over_all,)
     if layers == "all":
         return (gpu.each, gpu.over_all, gpu.smaller)
     return (gpu.each, gpu.over_all, gpu.smaller, gpu.partly, cpu.whole)

@@ -101,7 +101,9 @@ def _over_all(case: Case, wish: Wish) -> Found | list[Refused]:
         said = "; ".join(
             f"{count} layers: {total(row)}" for count, row in zip(counts, sums, strict=False)
         )
-        reasons = [f"no single device holds the model; {_names(rooms)} together do: {said}"]
+        why = "no single device holds the model; " if not case.limits.tensor_split else ""
+        asked = ", shares as asked" if case.limits.tensor_split else ""
+        reasons = [f"{why}{_names(rooms)} together do{asked}: {said}"]
         if made := changes(case.wish, wish):
             reasons.append(f"made smaller to fit: {made}")
         return Found((worker,), tuple(reasons))

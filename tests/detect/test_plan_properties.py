@@ -10,7 +10,8 @@ from detect.machine import detect
 from detect.placement import Limits, attempts, engines, plan
 from detect.placement.budget import Room, device_rooms
 from detect.placement.slots import Wish, contexts, shrunk
-from detect.settings import Given, merge
+from detect.settings import merge
+from detect.tables import Given
 from tests.detect import machine_files
 from tests.detect.models import MODELS
 
