@@ -120,6 +120,7 @@ def load_of(worker: PlannedWorker) -> Load:
         main_gpu=worker.main_gpu,
         tensor_split=worker.tensor_split,
         flash=worker.gpu_layers != 0,
+        experts_in_main_memory=worker.experts_in_main_memory,
     )
 
 

@@ -63,6 +63,7 @@ def options_of(planned: PlannedWorker) -> EngineOptions:
         main_gpu=planned.main_gpu,
         tensor_split=planned.tensor_split,
         kv_type=planned.kv_type,
+        experts_in_main_memory=planned.experts_in_main_memory,
         threads=planned.threads,
         prefix_bytes=planned.prefix_bytes,
     )
