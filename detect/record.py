@@ -12,6 +12,7 @@ import msgspec
 
 from detect.redact import redact
 
+MOUNTS = "/proc/self/mountinfo"
 FILE_BYTES_MAX = 65_536
 """Of one recorded file: /proc/cpuinfo of 256 processors is longer, and its start is enough."""
 
@@ -74,8 +75,16 @@ ENV_KEPT = re.compile(
 
 def dump(record: Record, names: Iterable[str] = ()) -> bytes:
     """Give the record as indented JSON, redacted; `names`: of the user and of the machine."""
-    text = msgspec.json.encode(record).decode()
+    files = {path: _needed(path, got) for path, got in record.files.items()}
+    text = msgspec.json.encode(msgspec.structs.replace(record, files=files)).decode()
     return msgspec.json.format(redact(text, names).encode(), indent=1)
+
+
+def _needed(path: str, got: str | Unread) -> str | Unread:
+    """Of the list of mounts only control groups: the rest names shares, disks and people."""
+    if path != MOUNTS or isinstance(got, Unread):
+        return got
+    return "".join(line for line in got.splitlines(keepends=True) if " - cgroup" in line)
 
 
 def load(data: bytes) -> Record:

@@ -40,6 +40,13 @@ def test_what_names_a_person_a_machine_or_a_part_is_taken_out(text: str, gone: s
     assert gone not in redact(text, ("annsbox", "ann"))
 
 
+def test_of_the_mounts_only_control_groups_are_recorded() -> None:
+    groups = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n"
+    share = "41 23 0:40 / /mnt/photos rw - nfs4 ourserver:/photos rw\n"
+    kept = load(dump(Record(files={"/proc/self/mountinfo": share + groups})))
+    assert kept.files["/proc/self/mountinfo"] == groups
+
+
 def test_a_name_that_means_something_stays() -> None:
     assert redact('"sys_platform": "linux"', ("linux", "vm")) == '"sys_platform": "linux"'
 
