@@ -166,6 +166,7 @@ KEYS: dict[str, Key] = {
         str,
         _or_word(("auto",), _shares),
     ),
+    "integrated": Key("integrated", "true or false", _truth_of, _truth),
     "votes": Key("votes", "1 to 64", int, _whole(1, 64)),
     "answer": _options("answer", ANSWERS),
     "temperature": Key("temperature", "0 to 5", float, _number(0, 5)),

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
     context: int | None = None  # tokens; None: the model's own
     gpu_layers: int | str = "auto"  # "auto", "all" or a number
     tensor_split: str = "auto"  # or each GPU's share of the layers: "3,1"
+    integrated: bool = False  # use integrated GPUs that are left alone by default
     votes: int = 8
     answer: str = "auto"
     temperature: float = 0.8

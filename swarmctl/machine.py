@@ -40,9 +40,6 @@ Exact = Annotated[
         "[as `up` does: here, and for all but tiny models]",
     ),
 ]
-Integrated = Annotated[
-    bool, typer.Option("--integrated", help="Use integrated GPUs that are left alone by default.")
-]
 
 
 def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
@@ -74,15 +71,13 @@ def plan(
     tensor_split: o.TensorSplit = None,
     context: o.Context = None,
     no_seed_variation: NoSeeds = False,
-    integrated: Integrated = False,
+    integrated: o.Integrated = None,
     exact: Exact = None,
     root: Root = "",
     json: o.Json = False,
 ) -> None:
     """Show what would run here and why, and each way that was refused, with its sum."""
     import os
-
-    import msgspec
 
     from detect import home, loads, settings
     from detect.confirm import settled
@@ -100,11 +95,10 @@ def plan(
         "gpu_layers": gpu_layers,
         "tensor_split": tensor_split,
         "context": context,
+        "integrated": integrated,
     }
     chosen = settings.load(home.find(), os.environ, flags)
-    limits = msgspec.structs.replace(
-        limits_of(chosen, seed_variation=not no_seed_variation), integrated=integrated
-    )
+    limits = limits_of(chosen, seed_variation=not no_seed_variation)
     known = model_facts(chosen.model)
     here = detected(RecordedHost(_answers(root)))
     if not root:

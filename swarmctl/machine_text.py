@@ -40,7 +40,14 @@ def _row(label: str, text: str, ink: Ink) -> str:
 
 def _system(m: Machine) -> str:
     p = m.platform
-    parts = [p.system, p.release, p.machine, f"Python {p.python}", p.model or "", *p.traits]
+    parts = [
+        p.system,
+        p.release,
+        p.machine,
+        p.python and f"Python {p.python}",
+        p.model or "",
+        *p.traits,
+    ]
     return ", ".join(part for part in parts if part)
 
 

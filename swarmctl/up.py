@@ -27,6 +27,9 @@ NoSeeds = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")]
 
+PLAN_ONLY = ("tensor_split", "integrated")
+"""Flags that a plan answers, since it knows the devices; the broker takes none of them."""
+
 WATCH_S = 1.0
 """Between two looks at the workers of a node in the foreground."""
 
@@ -42,6 +45,7 @@ def up(
     engine: o.Engine = None,
     gpu_layers: o.GpuLayers = None,
     tensor_split: o.TensorSplit = None,
+    integrated: o.Integrated = None,
     context: o.Context = None,
     name: o.Name = None,
     durability: o.Durability = None,
@@ -65,6 +69,7 @@ def up(
         "engine": engine,
         "gpu_layers": gpu_layers,
         "tensor_split": tensor_split,
+        "integrated": integrated,
         "context": context,
         "name": name,
         "durability": durability,
@@ -75,7 +80,7 @@ def up(
     home.prepare(here)
     ready = planned.prepare(here, chosen, here, seed_variation=not no_seed_variation)
     _show(ready, chosen.notes)
-    told = {**flags, **ready.flags, "tensor_split": None}  # a plan's alone: it needs the devices
+    told = {**flags, **ready.flags, **dict.fromkeys(PLAN_ONLY)}
     if not (yes or detach or _confirmed()):
         raise typer.Exit(Exit.FAILED)
     if detach:

@@ -17,6 +17,7 @@ def limits_of(settings: Settings, *, seed_variation: bool = True) -> Limits:
         gpu_layers=_layers(settings.gpu_layers),
         context_tokens=settings.context,
         tensor_split=_shares(settings.tensor_split),
+        integrated=settings.integrated,
         quantised_cache=True,  # our llamacpp engine can, this and the next
         keep_experts=True,
     )

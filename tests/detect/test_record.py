@@ -102,8 +102,16 @@ def test_merging_keeps_every_part() -> None:
 def test_a_folder_with_copies_of_proc_is_a_machine(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 8192 kB\nMemAvailable: 4096 kB\n")
+    for cpu in range(4):
+        topology = tmp_path / f"sys/devices/system/cpu/cpu{cpu}/topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(f"{cpu // 2 * 2}-{cpu // 2 * 2 + 1}\n")
     found = detect(RecordedHost(load_recorded(tmp_path)))
     assert found.memory.headroom_bytes == 4096 * 1024
+    assert (found.cpu.logical, found.cpu.physical) == (4, 2)
+    engine = found.engine("llamacpp")
+    assert engine is not None
+    assert engine.version == "assumed"
 
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
