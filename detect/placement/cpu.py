@@ -43,7 +43,13 @@ def _sum(case: Case, wish: Wish, room: Room) -> Sum:
 
 
 def _load(case: Case, wish: Wish) -> Load:
-    return engines.llamacpp(case.model, wish.slots, wish.context_tokens, gpu=False)
+    return engines.llamacpp(
+        case.model,
+        wish.slots,
+        wish.context_tokens,
+        gpu=False,
+        prefix_bytes_max=case.prefix_bytes_max,
+    )
 
 
 def _fitting(case: Case, room: Room) -> Wish | None:

@@ -211,7 +211,12 @@ def _is_gpu(room: Room, index: int) -> bool:
 
 def _load(case: Case, wish: Wish) -> Load:
     return engines.llamacpp(
-        case.model, wish.slots, wish.context_tokens, gpu=True, kv_type=wish.kv_type
+        case.model,
+        wish.slots,
+        wish.context_tokens,
+        gpu=True,
+        kv_type=wish.kv_type,
+        prefix_bytes_max=case.prefix_bytes_max,
     )
 
 

@@ -1,5 +1,6 @@
 """The exact step: a planned worker laid out by llama.cpp itself."""
 
+import bisect
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from detect.confirm import _short, confirm, corrected, load_of, settled
 from detect.facts import Machine
 from detect.host import RecordedHost
 from detect.machine import detect
-from detect.placement import Limits, plan, readback
+from detect.placement import Limits, Plan, plan, readback
 from detect.simulated import Simulated
 from tests.detect import machine_files, shapes
 from tests.detect.models import MODELS
@@ -79,6 +80,10 @@ def test_a_plan_is_settled_with_llama_cpps_own_layout(tmp_path: Path) -> None:
     assert all(row.fits for worker in got.workers for row in worker.sums)
 
 
+def _context(got: Plan) -> int:
+    return got.workers[0].context_tokens if got.workers else 0
+
+
 def test_a_layout_that_does_not_fit_makes_a_smaller_plan(tmp_path: Path) -> None:
     """Room for the sums to the byte, and less than llama.cpp's own layout takes."""
     known = written(tmp_path)
@@ -90,10 +95,15 @@ def test_a_layout_that_does_not_fit_makes_a_smaller_plan(tmp_path: Path) -> None
             break
     else:
         raise AssertionError("the estimate is above llama.cpp's for every number of slots")
-    tight = with_headroom(-(-worker.sums[0].total_bytes * 5 // 4))
-    assert plan(tight, known, fixed).workers[0].context_tokens == worker.context_tokens
+    whole = worker.context_tokens
+    enough = range(0, worker.sums[0].total_bytes * 2, 1 << 14)  # headrooms, the least first
+    at = bisect.bisect(
+        enough, 0, key=lambda room: _context(plan(with_headroom(room), known, fixed)) == whole
+    )
+    tight = with_headroom(enough[at])
+    assert _context(plan(tight, known, fixed)) == whole
     (got,) = settled(tight, known, fixed, exact=True).workers
-    assert got.context_tokens < worker.context_tokens
+    assert got.context_tokens < whole
     assert got.sums[0].fits
 
 

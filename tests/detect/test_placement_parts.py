@@ -123,6 +123,12 @@ def test_when_memory_is_short_slots_that_bring_nothing_go_before_the_context() -
     assert any("more were measured to be hardly faster" in reason for reason in reasons)
 
 
+def test_on_a_small_machine_few_prompts_are_kept_so_that_the_model_fits() -> None:
+    got = plan(little(2 * GIB), MODELS["0.6b"])
+    assert got.workers[0].prefix_bytes == int(2 * GIB * 0.8) // 8
+    assert plan(little(64 * GIB), MODELS["0.6b"]).workers[0].prefix_bytes == engines.PREFIX_BYTES
+
+
 def test_slots_that_the_user_set_stay() -> None:
     flat = {"main memory": {1: 1.0, 2: 1.3, 8: 1.31}}
     got = plan(little(4 * GIB), MODELS["0.6b"], Limits(gains=flat, slots=8))
