@@ -70,7 +70,8 @@ def worst(checks: tuple[Check, ...]) -> State:
 
 
 def _engines(machine: Machine) -> Iterator[Check]:
-    if not machine.engines:
+    broken = any(note.about == "engine" and note.grade == "error" for note in machine.notes)
+    if not machine.engines and not broken:  # a broken one is told by its note
         fix = engine_line(machine.platform)
         seen = "no engine is installed: this node can ask others and answer nothing itself"
         yield Check("engine", "installed", "warn", seen, fix)

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from detect.doctor import STATES, Check
-from detect.facts import Device, Machine
+from detect.facts import Device, Engine, Machine
 from detect.placement import Plan, PlannedWorker
 from detect.placement.budget import MAIN_MEMORY
 from swarmctl.text import PLAIN, Ink, plural, size, table
@@ -18,9 +18,9 @@ def machine(m: Machine, columns: int | None, ink: Ink = PLAIN) -> str:
         _row("cpu", _cpu(m), ink),
         _row("memory", _memory(m), ink),
     ]
-    lines += [_row("engine", f"{e.name} {e.version or '?'}", ink) for e in m.engines]
+    lines += [_row("engine", _engine(e), ink) for e in m.engines]
     if not m.engines:
-        lines.append(_row("engine", "none installed", ink))
+        lines.append(_row("engine", "none that can be used", ink))
     if m.devices:
         head = ("DEVICE", "KIND", "STATE", "FREE", "TOTAL", "BY", "NAME")
         lines.append(table(head, [_device(d) for d in m.devices], columns))
@@ -67,6 +67,11 @@ def _cpu(m: Machine) -> str:
     if len(c.numa) > 1:
         parts.append(plural(len(c.numa), "NUMA node"))
     return ", ".join(parts)
+
+
+def _engine(e: Engine) -> str:
+    build = {True: ", built with GPU support", False: ", built for the CPU", None: ""}[e.gpu]
+    return f"{e.name} {e.version or '?'}{build}"
 
 
 def _memory(m: Machine) -> str:

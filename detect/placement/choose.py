@@ -69,6 +69,9 @@ def _missing_engine(machine: Machine, model: Model, limits: Limits) -> Plan | No
             hint=f"--engine {wanted}, or name the model's other form",
             fault="usage",
         )
+    broken = next((n for n in machine.notes if n.about == "engine" and n.grade == "error"), None)
+    if machine.engine(wanted) is None and broken and wanted == "llamacpp":
+        return Plan(error=broken.seen, hint=broken.fix, fault="engine")
     if machine.engine(wanted) is None:
         return Plan(
             error=f"the engine {wanted}, which {model.form.upper()} models need, is not installed",

@@ -106,6 +106,13 @@ def test_a_home_that_cannot_be_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hint
 
 
+def test_an_engine_that_does_not_load_is_not_called_missing() -> None:
+    found = checked("engine_broken")
+    assert not [check for check in found if check.name == "installed"]
+    broken = find(found, "engine", "engine")
+    assert (broken.state, "force-reinstall" in broken.fix) == ("fail", True)
+
+
 def test_a_device_is_named_shortly_and_its_state_in_words() -> None:
     found = checked("nvidia_lost")
     lost = next(check for check in found if "fell off the bus" in check.seen)
