@@ -29,6 +29,7 @@ from broker.state import NodeIdentity
 from broker.supervisor import Supervisor
 from detect import home, settings
 from detect.placement.handed import PLAN_BYTES_MAX, Handed, Placement
+from detect.tables import SettingsError
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3)
 
@@ -141,7 +142,7 @@ def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:
         _ = here.address
     except home.HomeError as error:
         raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
-    except settings.SettingsError as error:
+    except SettingsError as error:
         raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     return here, chosen
 

@@ -1,7 +1,10 @@
 """The commands that mend an engine which cannot use the GPU that is here. Pure."""
 
+from detect import android
 from detect.facts import Device, Engine, Note, Platform
 
+LLAMACPP_LINE = "pip install llama-cpp-python"
+MLX_LINE = "pip install mlx-lm"
 CMAKE = {"nvidia": "CUDA", "amd": "HIP", "intel": "VULKAN", "apple": "METAL", "qualcomm": "OPENCL"}
 
 
@@ -12,6 +15,18 @@ def install_line(device: Device) -> str:
         f'CMAKE_ARGS="-DGGML_{flag}=on" pip install --force-reinstall --no-cache-dir '
         "--no-binary llama-cpp-python llama-cpp-python"
     )
+
+
+def llamacpp_line(platform: Platform) -> str:
+    """The command that installs the engine llamacpp on this system."""
+    return android.ENGINE_LINE if platform.system == "android" else LLAMACPP_LINE
+
+
+def engine_line(platform: Platform) -> str:
+    """The command that installs an engine on this system."""
+    if platform.system == "macos" and platform.machine == "arm64":
+        return f"{LLAMACPP_LINE} (GGUF models); {MLX_LINE} (MLX models)"
+    return llamacpp_line(platform)
 
 
 def unused(

@@ -9,6 +9,8 @@ no /tmp.
 from detect.facts import Note
 from detect.host import Host, text_of
 
+ENGINE_LINE = "pkg install clang cmake ninja python-numpy && pip install llama-cpp-python"
+"""Nobody offers wheels for Android: the engine is built there, against Termux's own numpy."""
 PHANTOM_PROCESSES_MAX = 32
 """Android 12 and later end the children of an app beyond this number, with signal 9."""
 
@@ -78,9 +80,22 @@ def notes(host: Host) -> tuple[Note, ...]:
         Note(
             "android",
             "info",
+            f"programs and packages are in {host.env.get('PREFIX', 'an app of their own')}, "
+            "the node's files in the home folder: shared storage has no sockets and no rights",
+            "pkg install brings packages; psutil is python-psutil there, and not needed",
+        ),
+        Note(
+            "android",
+            "info",
             "Android stops background work unless the wake lock is held",
             "termux-wake-lock, and set the battery use of Termux to unrestricted",
-        )
+        ),
+        Note(
+            "android",
+            "info",
+            "Android hands no multicast to Termux: peers are not found by themselves here",
+            "join by address",
+        ),
     ]
     if level is None or level >= 31:
         found.append(

@@ -2,16 +2,23 @@
 
 What the simulated load knows better than placement is the compute buffer of each device; weights
 and caches are exact already, and a difference there means a family that the tables do not know.
+Where the corrected sums no longer fit, the plan is made again with that much less room.
 """
+
+from collections.abc import Sequence
 
 import msgspec
 
 from detect.facts import Machine
 from detect.model import Model
-from detect.placement.result import PlannedWorker, Sum
+from detect.placement import plan
+from detect.placement.engines import SMALL_PARAMETERS
+from detect.placement.result import Limits, Plan, PlannedWorker, Sum
+from detect.placement.words import total
 from detect.simulated import Load, Simulated, simulate
 
 SURPRISE_BYTES = 1 << 20  # llama.cpp logs MiB with two decimals, a line for each cache
+ROUNDS_MAX = 3  # plans made again: each has less room, and half a second is lost on each
 
 
 class Confirmed(msgspec.Struct, frozen=True):
@@ -25,6 +32,68 @@ class Confirmed(msgspec.Struct, frozen=True):
     def fits(self) -> bool:
         """Whether it can be loaded."""
         return not self.error and all(row.fits for row in self.worker.sums)
+
+
+def settled(machine: Machine, model: Model, limits: Limits, *, exact: bool | None = None) -> Plan:
+    """The plan that llama.cpp's own layout agrees with, as far as it can be asked.
+
+    The worker whose place would be the fullest is laid out; half a second for each round.
+    `exact`: whether to ask; None leaves out models so small that the half second is felt more
+    than any byte of theirs.
+    """
+    if exact is None:
+        exact = model.parameters >= SMALL_PARAMETERS
+    if not exact:
+        return plan(machine, model, limits)
+    for _ in range(ROUNDS_MAX):
+        got = plan(machine, model, limits)
+        if not got.workers or got.workers[0].engine != "llamacpp":
+            return got
+        if any(row.measured_bytes for row in got.workers[0].sums):
+            return got  # a real load is better known than a simulated one
+        at = max(range(len(got.workers)), key=lambda one: _fill(got.workers[one]))
+        checked = confirm(machine, model, got.workers[at])
+        if checked.error:
+            said = f"llama.cpp could not lay it out beforehand: {checked.error}"
+            return msgspec.structs.replace(got, warnings=(*got.warnings, said))
+        if checked.fits:
+            return _agreed(got, at, checked)
+        short = _short(machine, got.workers, at, checked)
+        both = {
+            place: short.get(place, 0) + limits.short.get(place, 0)
+            for place in {*short, *limits.short}
+        }
+        limits = msgspec.structs.replace(limits, short=both)
+    return plan(machine, model, limits)
+
+
+def _fill(worker: PlannedWorker) -> float:
+    """How full the fullest place of this worker would be."""
+    return max((row.total_bytes / max(row.budget_bytes, 1) for row in worker.sums), default=0.0)
+
+
+def _agreed(got: Plan, at: int, checked: Confirmed) -> Plan:
+    workers = (*got.workers[:at], checked.worker, *got.workers[at + 1 :])
+    said = tuple(f"llama.cpp's own layout agrees: {total(row)}" for row in checked.worker.sums)
+    return msgspec.structs.replace(
+        got,
+        workers=workers,
+        reasons=(*got.reasons, *said),
+        warnings=(*got.warnings, *checked.notes),
+    )
+
+
+def _short(
+    machine: Machine, workers: Sequence[PlannedWorker], at: int, checked: Confirmed
+) -> dict[str, int]:
+    """What each place lacks, by device id or "host"; workers that share it lack it as often."""
+    alike = sum(one.devices == workers[at].devices for one in workers)
+    ids = {device.engine_name or device.name: device.id for device in machine.devices}
+    return {
+        ids.get(row.place, "host"): alike * (row.total_bytes - row.budget_bytes)
+        for row in checked.worker.sums
+        if not row.fits
+    }
 
 
 def confirm(machine: Machine, model: Model, worker: PlannedWorker) -> Confirmed:
@@ -51,6 +120,7 @@ def load_of(worker: PlannedWorker) -> Load:
         main_gpu=worker.main_gpu,
         tensor_split=worker.tensor_split,
         flash=worker.gpu_layers != 0,
+        experts_in_main_memory=worker.experts_in_main_memory,
     )
 
 

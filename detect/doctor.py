@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from detect.facts import Machine, Note
-from detect.placement.budget import main_room
+from detect.advice import engine_line
+from detect.facts import Device, Machine, Note
+from detect.placement.budget import STATES_SAID, main_room
 from detect.placement.result import Limits
 from detect.placement.words import GIB, size
 
@@ -69,8 +70,9 @@ def worst(checks: tuple[Check, ...]) -> State:
 
 
 def _engines(machine: Machine) -> Iterator[Check]:
-    if not machine.engines:
-        fix = "pip install llama-cpp-python (Apple Silicon: pip install mlx-lm)"
+    broken = any(note.about == "engine" and note.grade == "error" for note in machine.notes)
+    if not machine.engines and not broken:  # a broken one is told by its note
+        fix = engine_line(machine.platform)
         seen = "no engine is installed: this node can ask others and answer nothing itself"
         yield Check("engine", "installed", "warn", seen, fix)
     for engine in machine.engines:
@@ -83,17 +85,25 @@ def _devices(machine: Machine) -> Iterator[Check]:
     if not machine.devices:
         yield Check("gpu", "found", "info", "no GPU: the CPU is used")
     for device in machine.devices:
-        name = device.engine_name or device.id
         memory = "memory unknown"
         if device.total_bytes is not None and device.free_bytes is not None:
             memory = f"{size(device.free_bytes)} of {size(device.total_bytes)} free"
-        seen = f"{device.name}, {memory}, {device.library or 'not reached by the engine'}"
-        grade: State = "ok" if device.library else "info"
-        if device.state not in {"ready", "parent", "hidden"}:
-            seen, grade = f"{device.name}: {device.state.replace('_', ' ')}", "warn"
-        elif device.state != "ready":
-            seen, grade = f"{device.name}: {device.state}", "info"
-        yield Check("gpu", name, grade, seen)
+        reached = f"used by {device.library}" if device.library else "not reached by the engine"
+        seen, fix, grade = f"{device.name}, {memory}, {reached}", "", _grade(device)
+        if device.state != "ready":
+            seen = f"{device.name}: {STATES_SAID[device.state]}"
+        if grade == "warn":
+            about = (note.fix for note in machine.notes if note.about in {device.vendor, "engine"})
+            fix = next((line for line in about if line), "")
+        yield Check("gpu", device.label, grade, seen, fix)
+
+
+def _grade(device: Device) -> State:
+    if device.state in {"parent", "hidden"}:
+        return "info"
+    if device.state == "ready" and not device.library:
+        return "info" if device.kind == "integrated" else "warn"
+    return "ok" if device.state == "ready" else "warn"
 
 
 def _memory(machine: Machine) -> Iterator[Check]:
@@ -152,7 +162,8 @@ def _least(
 
 def _network(machine: Machine, seen: Seen) -> Iterator[Check]:
     if seen.clock_synchronised is None:
-        yield Check("network", "clock", "unknown", "whether the clock is synchronised is not told")
+        seen_text = "whether the clock is synchronised is not told (nothing here depends on it)"
+        yield Check("network", "clock", "unknown", seen_text, "timedatectl, where there is one")
     elif seen.clock_synchronised:
         yield Check("network", "clock", "ok", "the clock is synchronised")
     else:

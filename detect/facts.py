@@ -16,6 +16,7 @@ DeviceState = Literal["ready", "no_driver", "denied", "lost", "hidden", "parent"
 """ready: can be planned on; parent: a card whose MIG slices are the devices; hidden: by a
 visibility variable; lost: fell off the bus; failed: its driver answers with an error."""
 Grade = Literal["info", "warn", "error"]
+LABEL_CHARS = 12  # GPU-8f6d2a31: nvidia-smi -L and CUDA_VISIBLE_DEVICES know it by that
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -101,6 +102,11 @@ class Device(msgspec.Struct, frozen=True):
     target: str | None = None  # compute target: sm_89, gfx1101, apple8
     parent: str | None = None  # of a MIG slice
     sources: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """A short name for people: the engine's, else the beginning of the UUID, or the address."""
+        return self.engine_name or (self.id[:LABEL_CHARS] if self.id == self.uuid else self.id)
 
 
 class EngineDevice(msgspec.Struct, frozen=True):

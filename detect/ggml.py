@@ -37,17 +37,20 @@ class Ggml(msgspec.Struct, frozen=True):
     devices: tuple[GgmlDevice, ...] = ()
 
 
+REINSTALL = "pip install --force-reinstall --no-cache-dir llama-cpp-python"
+
+
 def read_llamacpp(host: Host) -> tuple[Engine | None, tuple[Note, ...]]:
     """Describe the installed llama.cpp build, or say why it cannot be asked."""
     probed = host.probe("ggml")
     try:
         ggml = msgspec.convert(probed.value or {}, Ggml)
     except msgspec.ValidationError as wrong:
-        return None, (Note("engine", "error", f"the engine's probe answered nonsense: {wrong}"),)
+        seen = f"the engine's probe answered nonsense: {wrong}"
+        return None, (Note("engine", "error", seen, REINSTALL),)
     if probed.value is None and probed.error != "absent":
         seen = f"llama_cpp does not load here ({probed.error}: {probed.detail[-300:]})"
-        fix = "pip install --force-reinstall --no-cache-dir llama-cpp-python"
-        return None, (Note("engine", "error", seen, fix),)
+        return None, (Note("engine", "error", seen, REINSTALL),)
     if not ggml.version:
         return None, ()
     devices = tuple(_engine_device(device) for device in ggml.devices)

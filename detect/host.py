@@ -15,6 +15,8 @@ from typing import Protocol
 from detect.record import ENV_KEPT, FILE_BYTES_MAX, About, Command, Probed, Record, Unread
 
 COMMAND_TIMEOUT_S = 2.0  # getprop and sysctl answer in milliseconds; a hung one must not hold us
+DEVICE_GROUPS = {"render", "video"}
+"""The groups that open devices. Others are not told: a user's own one has the user's name."""
 NAMES_MAX = 4096  # of one folder: /sys/devices/system/cpu of the largest machine is far below
 
 
@@ -203,7 +205,8 @@ def _groups() -> tuple[str, ...]:
     try:
         import grp
 
-        return tuple(sorted(grp.getgrgid(gid).gr_name for gid in os.getgroups()))
+        mine = {grp.getgrgid(gid).gr_name for gid in os.getgroups()}
+        return tuple(sorted(mine & DEVICE_GROUPS))
     except (ImportError, KeyError, OSError):
         return ()
 

@@ -20,6 +20,7 @@ CONTEXT_MIN, CONTEXT_MAX = 64, 1 << 20
 NAME_BYTES_MAX = 63
 """A node's name becomes one label in mDNS (RFC 1035, 2.3.4)."""
 
+SHARE_MAX = 1e6  # of a tensor_split; only their ratios count
 TEXT_CHARS_MAX = 4096
 """A path or model reference in the configuration; PATH_MAX of Linux."""
 
@@ -78,6 +79,16 @@ def _one_of(words: tuple[str, ...]) -> Callable[[Value], Value]:
         return value
 
     return take
+
+
+def _shares(value: Value) -> Value:
+    """Shares of the layers: numbers from 0, not all 0."""
+    if not isinstance(value, str):
+        raise ValueError(value)  # noqa: TRY004 - one error for every wrong value
+    shares = [float(part) for part in value.split(",")]
+    if not all(0 <= share < SHARE_MAX for share in shares) or not sum(shares):
+        raise ValueError(value)
+    return value.strip()
 
 
 def _text(bytes_max: int) -> Callable[[Value], Value]:
@@ -149,6 +160,13 @@ KEYS: dict[str, Key] = {
         _word_or_int,
         _or_word(("auto", "all"), _whole(0, 1024)),
     ),
+    "tensor_split": Key(
+        "tensor_split",
+        "auto, or a share for each GPU, such as 3,1",
+        str,
+        _or_word(("auto",), _shares),
+    ),
+    "integrated": Key("integrated", "true or false", _truth_of, _truth),
     "votes": Key("votes", "1 to 64", int, _whole(1, 64)),
     "answer": _options("answer", ANSWERS),
     "temperature": Key("temperature", "0 to 5", float, _number(0, 5)),

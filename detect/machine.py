@@ -5,6 +5,7 @@ so a recorded machine gives the same facts anywhere.
 """
 
 from pathlib import Path
+from platform import machine as uname_machine
 
 import msgspec
 
@@ -12,7 +13,7 @@ from detect import amd, android, apple, cpu, ggml, memory, nvidia, pci, probing,
 from detect.advice import unused
 from detect.facts import Engine, Machine, Note
 from detect.host import Host, LiveHost, RecordedHost
-from detect.record import FILE_BYTES_MAX, Probed, Record, load, merge
+from detect.record import FILE_BYTES_MAX, About, Probed, Record, load, merge
 
 TREE_FILES_MAX = 20_000  # of a recorded folder; one machine's /proc and /sys that we read: hundreds
 
@@ -108,6 +109,9 @@ class _Brief(LiveHost):
 def load_recorded(path: Path) -> Record:
     """Read a record file, or a folder with copies of /proc, /sys, /etc and an optional record.json.
 
+    Without that file what Python and the engine would say is taken from the copies, or assumed: an
+    engine for the processors, and a Linux machine like this one.
+
     Raises OSError, msgspec.DecodeError or msgspec.ValidationError.
     """
     if path.is_file():
@@ -115,7 +119,7 @@ def load_recorded(path: Path) -> Record:
     if not path.is_dir():
         raise FileNotFoundError(2, "no such file or folder", str(path))
     told = path / "record.json"
-    base = load(told.read_bytes()) if told.is_file() else Record()
+    base = load(told.read_bytes()) if told.is_file() else _assumed(path)
     files: dict[str, str] = {}
     for top in ("proc", "sys", "etc", "dev"):
         for file in sorted((path / top).rglob("*"))[:TREE_FILES_MAX]:
@@ -124,6 +128,20 @@ def load_recorded(path: Path) -> Record:
                     text = opened.read(FILE_BYTES_MAX).decode("utf-8", "replace")
                 files[f"/{file.relative_to(path).as_posix()}"] = text
     return merge(base, Record(files={**base.files, **files}))
+
+
+def _assumed(tree: Path) -> Record:
+    """What a folder of copied files leaves open."""
+    cpus = tuple(sorted((tree / "sys/devices/system/cpu").glob("cpu[0-9]*")))
+    release = tree / "proc/sys/kernel/osrelease"
+    told = release.read_text("utf-8", "replace").strip() if release.is_file() else ""
+    count = len(cpus) or None
+    affinity = tuple(range(count)) if count else None
+    return Record(
+        about=About(machine=uname_machine(), release=told, cpus=count, affinity=affinity),
+        note="a folder of copied files",
+        probes={"ggml": Probed(value={"version": "assumed"})},
+    )
 
 
 def _probe_notes(host: Host) -> tuple[Note, ...]:

@@ -133,7 +133,7 @@ def _mute(card: PciCard, state: DeviceState) -> Device:
     return Device(
         id=f"pci:{card.address}",
         vendor=card.vendor,
-        name=f"{card.vendor} GPU at {card.address}",
+        name=f"NVIDIA GPU at {card.address}",
         kind="discrete",
         state=state,
         pci=card.address,

@@ -1,5 +1,6 @@
 """What `swarmctl doctor` looks at beside the machine's facts: home, socket, disk, clock, mDNS."""
 
+import ctypes
 import os
 import shutil
 import socket
@@ -8,11 +9,14 @@ import tempfile
 from pathlib import Path
 
 from detect import probing
+from detect.android import is_android
 from detect.doctor import Seen
 from detect.home import Home, HomeError, find, prepare
 from detect.host import LiveHost
 from detect.record import Probed
 
+TIMEX_BYTES = 512  # struct timex takes 208 on 64 bits
+TIME_ERROR = 5  # of adjtimex(2)
 MDNS_TIMEOUT_S = 8.0  # importing zeroconf, announcing and hearing take three
 
 
@@ -71,13 +75,24 @@ def _disk(path: Path) -> int | None:
 
 
 def _clock(host: LiveHost) -> bool | None:
-    """As systemd's time service tells it; chrony and ntpd set the same kernel flag."""
+    """As systemd's time service tells it, else the kernel's own flag, which chrony and ntpd set."""
     if host.read("/run/systemd/timesync/synchronized") is not None:
         return True
     done = host.run("timedatectl", "show", "--property=NTPSynchronized", "--value")
-    if done is None or done.rc != 0:
+    if done is not None and done.rc == 0:
+        return {"yes": True, "no": False}.get(done.out.strip())
+    if sys.platform != "linux" or is_android(host):  # Android ends an app that makes this call
         return None
-    return {"yes": True, "no": False}.get(done.out.strip())
+    return _kernel_clock()
+
+
+def _kernel_clock() -> bool | None:
+    """adjtimex(2) with nothing to set: it returns the clock's state, 5 when not synchronised."""
+    try:
+        state = ctypes.CDLL(None).adjtimex((ctypes.c_char * TIMEX_BYTES)())
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != TIME_ERROR
 
 
 def _heard(probed: Probed) -> bool | None:

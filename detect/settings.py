@@ -1,7 +1,9 @@
 """What the user has set: config.toml, then SWARM_… variables, then flags; the later one wins.
 
 Every key has the same name in all three: `max_tokens` in the file is SWARM_MAX_TOKENS and
---max-tokens. `load` reads, `merge` decides and is pure. Each value remembers where it came from.
+--max-tokens. How a model is run can also be set for one engine or one model, in tables of the file,
+[engines.llamacpp] or [models.abacus], which win over the rest of the file (detect.tables).
+`load` reads, `merge` decides and is pure. Each value remembers where it came from.
 """
 
 from collections.abc import Mapping
@@ -9,25 +11,13 @@ from typing import Any
 
 import msgspec
 
+from detect import tables
 from detect.home import Home
 from detect.keys import KEYS, NAME_BYTES_MAX, Key, Value
+from detect.tables import FLAG, Given, SettingsError
 
 CONFIG_BYTES_MAX = 64 << 10
 """config.toml: a hundred times all keys there are."""
-
-FLAG = "the flag --"
-"""How the source of a value begins that came from the command line."""
-
-
-class SettingsError(Exception):
-    """A setting cannot be used: what was seen and where, why, and what is allowed.
-
-    `by_flag`: it was given on the command line, so the usage is wrong, not the configuration.
-    """
-
-    def __init__(self, seen: str, because: str, hint: str, by_flag: bool = False) -> None:
-        super().__init__(seen)
-        self.seen, self.because, self.hint, self.by_flag = seen, because, hint, by_flag
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -44,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True):
     engine: str = "auto"
     context: int | None = None  # tokens; None: the model's own
     gpu_layers: int | str = "auto"  # "auto", "all" or a number
+    tensor_split: str = "auto"  # or each GPU's share of the layers: "3,1"
+    integrated: bool = False  # use integrated GPUs that are left alone by default
     votes: int = 8
     answer: str = "auto"
     temperature: float = 0.8
@@ -54,14 +46,6 @@ class Settings(msgspec.Struct, frozen=True):
     local: bool = False
     sources: dict[str, str] = {}
     notes: tuple[str, ...] = ()
-
-
-class Given(msgspec.Struct, frozen=True):
-    """A value that somebody set. `text`: it is yet to be parsed, as variables and flags are."""
-
-    value: Any
-    source: str
-    text: bool = False
 
 
 _NOT_SETTINGS = {"SWARM_HOME"}
@@ -175,7 +159,13 @@ def load(home: Home, env: Mapping[str, str], flags: Mapping[str, Any]) -> Settin
     host = "".join(c for c in platform.node() if c.isprintable())[:NAME_BYTES_MAX] or "node"
     from_host = {"name": Given(host, "default (this machine's host name)")}
     from_variables, notes = from_env(env)
-    merged = merge(from_host, _read(home), from_variables, from_flags(flags))
+    plain, special = tables.split(_read(home))
+    for table in special.values():
+        merge(table)  # a mistake in the file is found today, not when that model is loaded
+    later = (from_variables, from_flags(flags))
+    chosen = merge(from_host, plain, *later)
+    applying = tables.applying(special, chosen.engine, chosen.model)
+    merged = merge(from_host, plain, *applying, *later)
     return msgspec.structs.replace(merged, notes=notes)
 
 

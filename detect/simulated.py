@@ -31,6 +31,7 @@ class Load(msgspec.Struct, frozen=True):
     tensor_split: tuple[float, ...] = ()
     flash: bool = True
     unified: bool = False  # one cache for all sequences, or a stream for each
+    experts_in_main_memory: bool = False
 
 
 class Simulated(msgspec.Struct, frozen=True):

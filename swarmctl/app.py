@@ -99,7 +99,7 @@ def main() -> int:
 def _fail(error: Exception) -> int:
     """Word an expected failure; anything else is a bug and is raised."""
     from detect.home import HomeError
-    from detect.settings import SettingsError
+    from detect.tables import SettingsError
     from swarmctl.out import fail
 
     match error:

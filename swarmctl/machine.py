@@ -1,5 +1,6 @@
 """`swarmctl detect`, `plan` and `doctor`: what is here, what would run, and what is wrong."""
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,8 @@ from swarmctl import options as o
 from swarmctl.exits import Exit, Failure, wrong
 
 if TYPE_CHECKING:
-    from detect.facts import Machine
     from detect.model import Model
-    from detect.placement import Plan, PlannedWorker
+    from detect.placement import Plan
     from detect.record import Record
 
 Root = Annotated[
@@ -33,10 +33,12 @@ NoSeeds = Annotated[
     typer.Option("--no-seed-variation", help="One slot each: votes come from several workers."),
 ]
 Exact = Annotated[
-    bool, typer.Option("--exact", help="Let llama.cpp lay it out, without loading; half a second.")
-]
-Integrated = Annotated[
-    bool, typer.Option("--integrated", help="Use integrated GPUs that are left alone by default.")
+    bool | None,
+    typer.Option(
+        "--exact/--no-exact",
+        help="Let llama.cpp lay it out, without loading it; half a second. "
+        "[as `up` does: here, and for all but tiny models]",
+    ),
 ]
 
 
@@ -52,7 +54,7 @@ def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
     answers = _answers(root)
     if record:
         _write(record, answers)
-        talk(f"written to {record}; serial numbers, home folders and UUIDs are taken out")
+        talk(f"written to {record}; names, home folders, serial numbers and UUIDs are taken out")
     found = detected(RecordedHost(answers))
     if json:
         data(asjson.line(msgspec.to_builtins(found)))
@@ -66,73 +68,58 @@ def plan(
     workers: o.Workers = None,
     slots: o.Slots = None,
     gpu_layers: o.GpuLayers = None,
+    tensor_split: o.TensorSplit = None,
     context: o.Context = None,
     no_seed_variation: NoSeeds = False,
-    integrated: Integrated = False,
-    exact: Exact = False,
+    integrated: o.Integrated = None,
+    exact: Exact = None,
     root: Root = "",
     json: o.Json = False,
 ) -> None:
     """Show what would run here and why, and each way that was refused, with its sum."""
     import os
 
-    import msgspec
-
-    from detect import home, settings
+    from detect import home, loads, settings
+    from detect.confirm import settled
     from detect.host import RecordedHost
     from detect.machine import detect as detected
-    from detect.placement import plan as planned
     from detect.placement.asked import limits_of
-    from swarmctl import asjson, machine_text
-    from swarmctl.out import data, ink
+
+    if exact and root:
+        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
 
     flags = {
         "model": model,
         "workers": workers,
         "slots": slots,
         "gpu_layers": gpu_layers,
+        "tensor_split": tensor_split,
         "context": context,
+        "integrated": integrated,
     }
     chosen = settings.load(home.find(), os.environ, flags)
-    limits = msgspec.structs.replace(
-        limits_of(chosen, seed_variation=not no_seed_variation), integrated=integrated
-    )
+    limits = limits_of(chosen, seed_variation=not no_seed_variation)
     known = model_facts(chosen.model)
     here = detected(RecordedHost(_answers(root)))
-    got = planned(here, known, limits)
-    if exact and got.workers:
-        got = _exact(here, known, got, elsewhere=bool(root))
-    if json:
-        data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
-    elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
-        data(text)
+    if not root:
+        limits = loads.with_known(limits, home.find(), known)
+    got = settled(here, known, limits, exact=False if root else exact)
+    _show(got, known, json)
     if got.error:
         code = Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM
         raise Failure(got.error, "", got.hint, code)
 
 
-def _exact(here: "Machine", known: "Model", got: "Plan", *, elsewhere: bool) -> "Plan":
-    """The plan with llama.cpp's own layout of its first worker. Raises Failure."""
+def _show(got: "Plan", known: "Model", json: bool) -> None:
     import msgspec
 
-    from detect.confirm import confirm
+    from swarmctl import asjson, machine_text
+    from swarmctl.out import data, ink
 
-    if elsewhere:
-        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
-    checked = confirm(here, known, got.workers[0])
-    if checked.error:
-        raise Failure(checked.error, "", "swarmctl doctor", Exit.NO_ROOM)
-    said = "llama.cpp's own layout agrees" if checked.fits else "llama.cpp's own layout is larger"
-    workers = (checked.worker, *got.workers[1:])
-    reasons = (*got.reasons, *(f"{said}: {text}" for text in _sums(checked.worker)))
-    warnings = (*got.warnings, *checked.notes)
-    return msgspec.structs.replace(got, workers=workers, reasons=reasons, warnings=warnings)
-
-
-def _sums(worker: "PlannedWorker") -> list[str]:
-    from detect.placement.words import total
-
-    return [total(row) for row in worker.sums]
+    if json:
+        data(asjson.line({"model": known.name, "path": known.path, **msgspec.to_builtins(got)}))
+    elif text := machine_text.plan(got, known.name, ink(sys.stdout)):
+        data(text)
 
 
 def doctor(json: o.Json = False) -> None:
@@ -174,12 +161,17 @@ def _answers(root: str) -> "Record":
 
 
 def _write(path: str, answers: "Record") -> None:
+    import getpass
+    import platform
     from pathlib import Path
 
     from detect.record import dump
 
+    names = [platform.node(), platform.node().split(".")[0]]
+    with contextlib.suppress(KeyError, OSError, ImportError):  # an account without a name
+        names.append(getpass.getuser())
     try:
-        Path(path).write_bytes(dump(answers) + b"\n")
+        Path(path).write_bytes(dump(answers, names) + b"\n")
     except OSError as error:
         raise Failure(f"cannot write {path}", error.strerror or str(error)) from error
 

@@ -3,8 +3,9 @@
 from itertools import groupby
 
 from detect.doctor import STATES, Check
-from detect.facts import Device, Machine
+from detect.facts import Device, Engine, Machine
 from detect.placement import Plan, PlannedWorker
+from detect.placement.budget import MAIN_MEMORY
 from swarmctl.text import PLAIN, Ink, plural, size, table
 
 LABEL_COLUMNS = 9
@@ -17,9 +18,9 @@ def machine(m: Machine, columns: int | None, ink: Ink = PLAIN) -> str:
         _row("cpu", _cpu(m), ink),
         _row("memory", _memory(m), ink),
     ]
-    lines += [_row("engine", f"{e.name} {e.version or '?'}", ink) for e in m.engines]
+    lines += [_row("engine", _engine(e), ink) for e in m.engines]
     if not m.engines:
-        lines.append(_row("engine", "none installed", ink))
+        lines.append(_row("engine", "none that can be used", ink))
     if m.devices:
         head = ("DEVICE", "KIND", "STATE", "FREE", "TOTAL", "BY", "NAME")
         lines.append(table(head, [_device(d) for d in m.devices], columns))
@@ -39,7 +40,14 @@ def _row(label: str, text: str, ink: Ink) -> str:
 
 def _system(m: Machine) -> str:
     p = m.platform
-    parts = [p.system, p.release, p.machine, f"Python {p.python}", p.model or "", *p.traits]
+    parts = [
+        p.system,
+        p.release,
+        p.machine,
+        p.python and f"Python {p.python}",
+        p.model or "",
+        *p.traits,
+    ]
     return ", ".join(part for part in parts if part)
 
 
@@ -61,6 +69,11 @@ def _cpu(m: Machine) -> str:
     return ", ".join(parts)
 
 
+def _engine(e: Engine) -> str:
+    build = {True: ", built with GPU support", False: ", built for the CPU", None: ""}[e.gpu]
+    return f"{e.name} {e.version or '?'}{build}"
+
+
 def _memory(m: Machine) -> str:
     memory = m.memory
     text = f"{size(memory.total_bytes)}, {size(memory.headroom_bytes)} may still be taken"
@@ -70,9 +83,8 @@ def _memory(m: Machine) -> str:
 
 
 def _device(d: Device) -> tuple[str, ...]:
-    shown = d.engine_name or d.id
     memory = (size(d.free_bytes), size(d.total_bytes))
-    return (shown, d.kind, d.state.replace("_", " "), *memory, d.library or "-", d.name)
+    return (d.label, d.kind, d.state.replace("_", " "), *memory, d.library or "-", d.name)
 
 
 def plan(p: Plan, model: str, ink: Ink = PLAIN) -> str:
@@ -102,7 +114,8 @@ def screen(p: Plan, model: str, refused_max: int) -> list[str]:
 
 
 def _worker(w: PlannedWorker, model: str) -> str:
-    where = ", ".join(w.devices) or "the CPU"
+    places = [row.place for row in w.sums if row.place != MAIN_MEMORY and row.weight_bytes]
+    where = ", ".join(places or w.devices) or "the CPU"
     layers = "all layers" if w.gpu_layers < 0 else plural(w.gpu_layers, "layer")
     on_gpu = f", {layers} there" if w.devices else ""
     split = (

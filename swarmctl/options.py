@@ -85,6 +85,19 @@ Engine = Annotated[str | None, typer.Option(help="auto, llamacpp or scripted. [a
 GpuLayers = Annotated[
     str | None, typer.Option(help="Layers on the GPU: auto, all or a number. [auto]")
 ]
+TensorSplit = Annotated[
+    str | None,
+    typer.Option(
+        help="One worker over all GPUs, each with its share of the layers: auto or 3,1. [auto]"
+    ),
+]
+Integrated = Annotated[
+    bool | None,
+    typer.Option(
+        "--integrated/--no-integrated",
+        help="Use integrated GPUs too, which are left alone where that seldom pays. [no]",
+    ),
+]
 Context = Annotated[
     str | None, typer.Option(help="Tokens of prompt and answer together: auto or a number. [auto]")
 ]

@@ -82,11 +82,11 @@ def _plan(
     machine: "Machine", model: "Model", chosen: "Settings", known: "Home", *, seed_variation: bool
 ) -> "Plan":
     from detect import loads
-    from detect.placement import plan
+    from detect.confirm import settled
     from detect.placement.asked import limits_of
 
-    limits = limits_of(chosen, seed_variation=seed_variation)
-    return plan(machine, model, msgspec.structs.replace(limits, measured=loads.known(known)))
+    limits = loads.with_known(limits_of(chosen, seed_variation=seed_variation), known, model)
+    return settled(machine, model, limits)
 
 
 def _unplanned(settled: Ready, seen: str) -> Ready:

@@ -281,7 +281,7 @@ def any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
     from swarmctl.out import talk
     from swarmctl.private import private_node
 
-    chosen = settings.load(ours, os.environ, {})
+    chosen = settings.load(ours, os.environ, {"model": job.model or None})
     talk(f"no node runs here; starting a private one with {job.model or chosen.model}")
     with private_node(chosen, job.model) as private, Client(private) as client:
         # Its one model is the one that was asked for, whatever name it has there.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from detect.home import Home
     from protocol import messages as m
     from swarmctl.client import Client
+    from swarmctl.planned import Ready
 
 Detach = Annotated[
     bool,
@@ -25,6 +26,9 @@ NoSeeds = Annotated[
     typer.Option("--no-seed-variation", help="One slot each: votes come from several workers."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")]
+
+PLAN_ONLY = ("tensor_split", "integrated")
+"""Flags that a plan answers, since it knows the devices; the broker takes none of them."""
 
 WATCH_S = 1.0
 """Between two looks at the workers of a node in the foreground."""
@@ -40,6 +44,8 @@ def up(
     model: o.Load = None,
     engine: o.Engine = None,
     gpu_layers: o.GpuLayers = None,
+    tensor_split: o.TensorSplit = None,
+    integrated: o.Integrated = None,
     context: o.Context = None,
     name: o.Name = None,
     durability: o.Durability = None,
@@ -55,7 +61,6 @@ def up(
 
     from detect import home, settings
     from swarmctl import planned
-    from swarmctl.out import ink, talk
 
     flags = {
         "workers": workers,
@@ -63,6 +68,8 @@ def up(
         "model": model,
         "engine": engine,
         "gpu_layers": gpu_layers,
+        "tensor_split": tensor_split,
+        "integrated": integrated,
         "context": context,
         "name": name,
         "durability": durability,
@@ -72,16 +79,22 @@ def up(
     _refuse_second(here)
     home.prepare(here)
     ready = planned.prepare(here, chosen, here, seed_variation=not no_seed_variation)
-    warnings = [f"{ink(sys.stderr).yellow('warning:')} {text}" for text in ready.warnings]
-    for line in (*ready.lines, *warnings, *(f"note: {note}" for note in chosen.notes)):
-        talk(line)
-    told = {**flags, **ready.flags}
+    _show(ready, chosen.notes)
+    told = {**flags, **ready.flags, **dict.fromkeys(PLAN_ONLY)}
     if not (yes or detach or _confirmed()):
         raise typer.Exit(Exit.FAILED)
     if detach:
         _detached(here, told, chosen.workers)
     else:
         raise typer.Exit(_attached(here, told))
+
+
+def _show(ready: "Ready", notes: tuple[str, ...]) -> None:
+    from swarmctl.out import ink, talk
+
+    warnings = [f"{ink(sys.stderr).yellow('warning:')} {text}" for text in ready.warnings]
+    for line in (*ready.lines, *warnings, *(f"note: {note}" for note in notes)):
+        talk(line)
 
 
 def _confirmed() -> bool:

@@ -28,6 +28,8 @@ PURE = [
     "detect/placement",
     "detect/quants.py",
     "detect/record.py",
+    "detect/redact.py",
+    "detect/tables.py",
     "detect/visible.py",
     "protocol",
     "broker/admission.py",

@@ -84,6 +84,7 @@ def _prove(engine: Engine, name: WorkerId, notes: tuple[str, ...]) -> m.Ready:
     if done.finish == "error" or done.tokens < 1:
         raise LoadError(f"the model {engine.facts.model} gives no token", done.error, "")
     facts = engine.facts
+    alone = round(1 / max(time.monotonic() - began, 1e-6), 1)  # with its prompt, and a cold start
     return m.Ready(
         worker=name,
         pid=os.getpid(),
@@ -93,7 +94,7 @@ def _prove(engine: Engine, name: WorkerId, notes: tuple[str, ...]) -> m.Ready:
         digest=facts.digest,
         slots=facts.slots,
         context_tokens=facts.context_tokens,
-        tokens_per_s=round(1 / max(time.monotonic() - began, 1e-6), 1),
+        tokens_per_s=facts.tokens_per_s.get(1, alone),
         memory_bytes=resident_bytes(),
         notes=(*notes, *facts.notes),
     )

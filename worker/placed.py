@@ -63,6 +63,7 @@ def options_of(planned: PlannedWorker) -> EngineOptions:
         main_gpu=planned.main_gpu,
         tensor_split=planned.tensor_split,
         kv_type=planned.kv_type,
+        experts_in_main_memory=planned.experts_in_main_memory,
         threads=planned.threads,
         prefix_bytes=planned.prefix_bytes,
     )
@@ -87,12 +88,20 @@ def _proof(placement: Placement, engine: Engine) -> tuple[str, ...]:
         f"{note.grade.upper()}: {note.seen}; mend it: {note.fix}"
         for note in readback.judge(placement.ready, planned, loaded)
     ]
-    if where := readback.words(planned, loaded):
-        notes.append(where)
+    speeds = engine.facts.tokens_per_s
+    notes += [said for said in (readback.words(planned, loaded), readback.speeds(speeds)) if said]
+    try:
+        _remember(placement, loaded, readback.gains_of(speeds))
+    except OSError as error:
+        notes.append(f"what the load took could not be remembered: {error.strerror}")
+    return tuple(notes)
+
+
+def _remember(placement: Placement, loaded: readback.Loaded, gains: dict[int, float]) -> None:
+    """Keep what this load taught for the next plan. Raises OSError."""
+    planned, here = placement.planned, home.find()
     learned = readback.measured(placement.identity, planned, placement.ready, loaded)
     if learned is not None:
-        try:
-            loads.keep(home.find(), *learned)
-        except OSError as error:
-            notes.append(f"what the load took could not be remembered: {error.strerror}")
-    return tuple(notes)
+        loads.keep_size(here, *learned)
+    if gains and planned.sums:
+        loads.keep_gains(here, placement.identity, planned.sums[0].place, gains)

@@ -16,7 +16,10 @@ def limits_of(settings: Settings, *, seed_variation: bool = True) -> Limits:
         seed_variation=seed_variation,
         gpu_layers=_layers(settings.gpu_layers),
         context_tokens=settings.context,
-        quantised_cache=True,  # our llamacpp engine can
+        tensor_split=_shares(settings.tensor_split),
+        integrated=settings.integrated,
+        quantised_cache=True,  # our llamacpp engine can, this and the next
+        keep_experts=True,
     )
 
 
@@ -24,6 +27,10 @@ def _layers(value: int | str) -> int | Literal["auto", "all"]:
     if isinstance(value, int):
         return value
     return "all" if value == "all" else "auto"
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    return () if text == "auto" else tuple(float(part) for part in text.split(","))
 
 
 def _was_set(settings: Settings, name: str) -> bool:

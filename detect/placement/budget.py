@@ -42,9 +42,9 @@ def main_room(machine: Machine, limits: Limits) -> Room | None:
     traits = machine.platform.traits
     careful = machine.platform.system == "android" or "proot" in traits
     share = ANDROID_SHARE if careful else MAIN_SHARE
-    promised = limits.promised.get("host", 0)
-    budget = max(int(headroom * share) - promised, 0)
-    said = f"{share:.0%} of {size(headroom)} headroom" + _less(promised)
+    promised, short = limits.promised.get("host", 0), limits.short.get("host", 0)
+    budget = max(int(headroom * share) - promised - short, 0)
+    said = f"{share:.0%} of {size(headroom)} headroom" + _less(promised, short)
     return Room(MAIN_MEMORY, budget, said)
 
 
@@ -59,16 +59,16 @@ def device_room(machine: Machine, device: Device, limits: Limits, form: str) -> 
     """One device's budget, or why it is not used."""
     why = _unusable(device, limits, form)
     if why:
-        return Refused(f"{device.name} ({device.engine_name or device.id})", why)
+        return Refused(f"{device.name} ({device.label})", why)
     assert device.free_bytes is not None
     assert device.total_bytes is not None
-    promised = limits.promised.get(device.id, 0)
+    promised, short = limits.promised.get(device.id, 0), limits.short.get(device.id, 0)
     driver = METAL_DRIVER_BYTES if device.vendor == "apple" else DRIVER_BYTES
     place = device.engine_name or device.name
     if not device.unified:
         reserve = max(DISCRETE_RESERVE_BYTES, int(DISCRETE_RESERVE_SHARE * device.total_bytes))
-        budget = max(device.free_bytes - reserve - promised, 0)
-        said = f"{size(device.free_bytes)} free - {size(reserve)} reserve" + _less(promised)
+        budget = max(device.free_bytes - reserve - promised - short, 0)
+        said = f"{size(device.free_bytes)} free - {size(reserve)} reserve" + _less(promised, short)
         return Room(place, budget, said, device, driver)
     headroom = machine.memory.headroom_bytes
     if headroom is None:
@@ -80,8 +80,8 @@ def device_room(machine: Machine, device: Device, limits: Limits, form: str) -> 
     reserve = min(reserve, int(free * 0.5))  # a machine of 4 GB would otherwise have no room at all
     shared = promised + limits.promised.get("host", 0)
     said = f"least of {size(device.free_bytes)} device limit and {size(headroom)} headroom"
-    said += f" - {size(reserve)} reserve" + _less(shared)
-    return Room(place, max(free - reserve - shared, 0), said, device, driver)
+    said += f" - {size(reserve)} reserve" + _less(shared, short)
+    return Room(place, max(free - reserve - shared - short, 0), said, device, driver)
 
 
 def device_rooms(
@@ -94,11 +94,12 @@ def device_rooms(
     return tuple(rooms), tuple(one for one in found if isinstance(one, Refused))
 
 
-def _less(promised: int) -> str:
-    return f" - {size(promised)} promised to other workers" if promised else ""
+def _less(promised: int, short: int) -> str:
+    said = f" - {size(promised)} promised to other workers" if promised else ""
+    return said + (f" - {size(short)} that llama.cpp takes beyond the sums" if short else "")
 
 
-_STATES = {
+STATES_SAID = {
     "no_driver": "its driver is missing or does not run",
     "denied": "this user may not open it",
     "lost": "it fell off the bus",
@@ -106,12 +107,13 @@ _STATES = {
     "parent": "it is divided into MIG slices, which are used instead",
     "failed": "its driver answers with an error",
 }
+"""Why a device that is not ready is left alone."""
 
 
 def _unusable(device: Device, limits: Limits, form: str) -> str:
     """Why a device is left alone; empty when it is used."""
     if device.state != "ready":
-        return _STATES[device.state]
+        return STATES_SAID[device.state]
     if not reaches(device, form):
         return "the installed engine cannot use it (its build has no support for this GPU)"
     if device.total_bytes is None or device.free_bytes is None:

@@ -7,6 +7,7 @@ import msgspec
 from detect.facts import Machine
 from detect.model import Model
 from detect.placement.budget import Room
+from detect.placement.engines import PREFIX_BYTES, PREFIX_SHARE
 from detect.placement.result import Limits, PlannedWorker, Refused, Sum
 from detect.placement.slots import Wish, first_wish
 from detect.placement.words import total
@@ -26,6 +27,13 @@ class Case(msgspec.Struct, frozen=True):
     def wish(self) -> Wish:
         """What to aim for, before anything is made smaller."""
         return first_wish(self.model, self.limits, self.slots)
+
+    @property
+    def prefix_bytes_max(self) -> int:
+        """Main memory that one worker may keep prompts in: the first thing to be small on a small
+        machine, since without it a prompt is computed again, and nothing else is lost."""
+        share = self.main.budget_bytes // (PREFIX_SHARE * (self.limits.workers or 1))
+        return min(PREFIX_BYTES, share)
 
 
 class Found(msgspec.Struct, frozen=True):

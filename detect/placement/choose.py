@@ -5,18 +5,16 @@ library; else a shorter context, quantised keys and values, fewer slots; else pa
 else the processors; else a refusal with the sums. Fit is a filter, the order is the preference.
 """
 
+from detect.advice import MLX_LINE, llamacpp_line
 from detect.facts import Machine
 from detect.model import Model
 from detect.placement import cpu, gpu, mlx
 from detect.placement.budget import device_rooms, main_room
 from detect.placement.case import Case, Found, Way
 from detect.placement.check import check
-from detect.placement.result import Limits, Plan, Refused
-from detect.placement.slots import wanted_slots
+from detect.placement.result import Limits, Plan, PlannedWorker, Refused
+from detect.placement.slots import enough_slots, wanted_slots
 from detect.placement.words import plural, size
-
-LLAMACPP_LINE = "pip install llama-cpp-python"
-MLX_LINE = "pip install mlx-lm"
 
 
 def plan(machine: Machine, model: Model, limits: Limits | None = None) -> Plan:
@@ -55,6 +53,8 @@ def _ways(case: Case) -> tuple[Way, ...]:
         return (cpu.whole,)
     if isinstance(layers, int):
         return (gpu.exactly,)
+    if case.limits.tensor_split:
+        return (gpu.over_all,)
     if layers == "all":
         return (gpu.each, gpu.over_all, gpu.smaller)
     return (gpu.each, gpu.over_all, gpu.smaller, gpu.partly, cpu.whole)
@@ -69,10 +69,13 @@ def _missing_engine(machine: Machine, model: Model, limits: Limits) -> Plan | No
             hint=f"--engine {wanted}, or name the model's other form",
             fault="usage",
         )
+    broken = next((n for n in machine.notes if n.about == "engine" and n.grade == "error"), None)
+    if machine.engine(wanted) is None and broken and wanted == "llamacpp":
+        return Plan(error=broken.seen, hint=broken.fix, fault="engine")
     if machine.engine(wanted) is None:
         return Plan(
             error=f"the engine {wanted}, which {model.form.upper()} models need, is not installed",
-            hint=MLX_LINE if wanted == "mlx" else LLAMACPP_LINE,
+            hint=MLX_LINE if wanted == "mlx" else llamacpp_line(machine.platform),
             fault="engine",
         )
     return None
@@ -82,10 +85,7 @@ def _planned(
     case: Case, found: Found, refused: list[Refused], why_slots: str, notes: tuple[str, ...]
 ) -> Plan:
     workers = found.workers
-    slots = workers[0].slots
-    if slots < case.slots:
-        why_slots = "memory holds no more"
-    reasons = (*found.reasons, f"{plural(slots, 'slot')}: {why_slots}")
+    reasons = (*found.reasons, _why_slots(case, workers[0], why_slots))
     if case.limits.workers is not None and case.limits.workers != len(workers):
         notes = (*notes, f"--workers {case.limits.workers}: only {len(workers)} fit")
     errors = tuple(
@@ -97,6 +97,25 @@ def _planned(
         notes = (*notes, f"the family {case.model.architecture} has caches of its own kind: "
                  "the sums are estimates until a simulated load")  # fmt: skip
     return Plan(workers, reasons, tuple(refused), (*notes, *errors))
+
+
+def _why_slots(case: Case, worker: PlannedWorker, why: str) -> str:
+    """Why so many slots, with what was measured of them."""
+    slots = worker.slots
+    gains = case.limits.gains.get(worker.sums[0].place, {})
+    if slots < case.slots:
+        why = "memory holds no more"
+        if slots >= enough_slots(gains, case.slots):
+            why = "memory is short, and more were measured to be hardly faster"
+    if slots > 1 and slots in gains:
+        why += f"; measured: {gains[slots]:.1f} times the tokens/s of one"
+    if slots > 1 and case.limits.slots is None:
+        weights = sum(row.weight_bytes for row in worker.sums)
+        why += (
+            f"; {slots} workers of one slot would hold the weights {slots} times, "
+            f"{size(slots * weights)} instead of {size(weights)}"
+        )
+    return f"{plural(slots, 'slot')}: {why}"
 
 
 def _nothing_fits(case: Case, refused: list[Refused]) -> Plan:

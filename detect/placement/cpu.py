@@ -43,7 +43,13 @@ def _sum(case: Case, wish: Wish, room: Room) -> Sum:
 
 
 def _load(case: Case, wish: Wish) -> Load:
-    return engines.llamacpp(case.model, wish.slots, wish.context_tokens, gpu=False)
+    return engines.llamacpp(
+        case.model,
+        wish.slots,
+        wish.context_tokens,
+        gpu=False,
+        prefix_bytes_max=case.prefix_bytes_max,
+    )
 
 
 def _fitting(case: Case, room: Room) -> Wish | None:
@@ -51,7 +57,9 @@ def _fitting(case: Case, room: Room) -> Wish | None:
         return _sum(case, wish, room).fits
 
     plain = msgspec.structs.replace(case.limits, kv_type="f16")  # q8_0 needs flash attention
-    return case.wish if fits(case.wish) else shrunk(case.model, plain, case.slots, fits)
+    if fits(case.wish):
+        return case.wish
+    return shrunk(case.model, plain, case.slots, fits, case.limits.gains.get(room.place, {}))
 
 
 def _nodes(case: Case) -> tuple[NumaNode, ...]:
@@ -82,7 +90,8 @@ def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode
         )
         for at in range(count)
     )
-    reasons = [f"on the CPU: {total(row)} ({case.main.said})"]
+    shared = f", shared by {count} workers" if count > 1 else ""
+    reasons = [f"on the CPU: {total(row)} ({case.main.said}{shared})"]
     reasons.append(f"{plural(threads, 'thread')} a worker: {_why_threads(case, cores)}")
     if nodes:
         reasons.append(f"one worker for each of {len(nodes)} NUMA nodes: memory stays near")

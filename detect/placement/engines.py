@@ -14,6 +14,7 @@ CHUNK_MIN, CHUNK_MAX = 16, 256
 CHUNK_GPU = 512
 SMALL_PARAMETERS = 20_000_000  # below, waiting for the other thread costs more than it computes
 PREFIX_BYTES = 256 << 20  # of prompts that the engine keeps in main memory for reuse, at most
+PREFIX_SHARE = 8  # and no more than this part of what main memory may give
 PREFIXES_KEPT = 64  # full-length prompts that a tiny model, whose prompts are small, keeps
 
 
@@ -30,7 +31,9 @@ def prefix_bytes(model: Model, load: Load) -> int:
     streams = sum(
         cache_bytes(model, one, load) + state_bytes(model, one, load) for one in model.layers
     )
-    return min(PREFIX_BYTES, PREFIXES_KEPT * (streams // load.streams + model.vocab * LOGIT_BYTES))
+    return min(
+        load.prefix_bytes_max, PREFIXES_KEPT * (streams // load.streams + model.vocab * LOGIT_BYTES)
+    )
 
 
 def threads(parameters: int, cores: int) -> int:
@@ -39,7 +42,13 @@ def threads(parameters: int, cores: int) -> int:
 
 
 def llamacpp(
-    model: Model, slots: int, context_tokens: int, *, gpu: bool, kv_type: CacheType = "f16"
+    model: Model,
+    slots: int,
+    context_tokens: int,
+    *,
+    gpu: bool,
+    kv_type: CacheType = "f16",
+    prefix_bytes_max: int = PREFIX_BYTES,
 ) -> Load:
     """The load of one worker with the llamacpp engine."""
     streams = slots + (2 if model.has_recurrent else 1)
@@ -50,6 +59,7 @@ def llamacpp(
         batch_tokens=max(chunk_tokens(model.parameters, gpu=gpu), streams),
         flash=gpu,
         kv_type=kv_type,
+        prefix_bytes_max=prefix_bytes_max,
     )
 
 

@@ -101,7 +101,9 @@ def _over_all(case: Case, wish: Wish) -> Found | list[Refused]:
         said = "; ".join(
             f"{count} layers: {total(row)}" for count, row in zip(counts, sums, strict=False)
         )
-        reasons = [f"no single device holds the model; {_names(rooms)} together do: {said}"]
+        why = "no single device holds the model; " if not case.limits.tensor_split else ""
+        asked = ", shares as asked" if case.limits.tensor_split else ""
+        reasons = [f"{why}{_names(rooms)} together do{asked}: {said}"]
         if made := changes(case.wish, wish):
             reasons.append(f"made smaller to fit: {made}")
         return Found((worker,), tuple(reasons))
@@ -125,7 +127,8 @@ def smaller(case: Case) -> Found | list[Refused]:
         tried = (way(case, wish) for way in (_each, _over_all))
         return next((found for found in tried if isinstance(found, Found)), None)
 
-    wish = shrunk(case.model, case.limits, case.slots, lambda wish: first(wish) is not None)
+    gains = case.limits.gains.get(case.rooms[0].place, {}) if case.rooms else {}
+    wish = shrunk(case.model, case.limits, case.slots, lambda one: first(one) is not None, gains)
     found = first(wish) if wish is not None else None
     if found is not None or not case.rooms:
         return found or []
@@ -208,7 +211,12 @@ def _is_gpu(room: Room, index: int) -> bool:
 
 def _load(case: Case, wish: Wish) -> Load:
     return engines.llamacpp(
-        case.model, wish.slots, wish.context_tokens, gpu=True, kv_type=wish.kv_type
+        case.model,
+        wish.slots,
+        wish.context_tokens,
+        gpu=True,
+        kv_type=wish.kv_type,
+        prefix_bytes_max=case.prefix_bytes_max,
     )
 
 

@@ -23,7 +23,7 @@ def whole(case: Case) -> Found | list[Refused]:
         return _sum(case, wish, room).fits
 
     plain = msgspec.structs.replace(case.limits, kv_type="f16")  # the batch keeps bf16
-    wish = case.wish if fits(case.wish) else shrunk(case.model, plain, case.slots, fits)
+    wish = case.wish if fits(case.wish) else shrunk(case.model, plain, case.slots, fits, {})
     if wish is None:
         least = least_wish(case.model, plain, case.slots)
         return [

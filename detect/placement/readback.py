@@ -5,7 +5,8 @@ name. Sizes are remembered under a key, so that the next plan uses what was meas
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -116,11 +117,34 @@ def _buffers(row: Sum) -> int:
     return row.weight_bytes + row.cache_bytes + row.state_bytes + row.compute_bytes
 
 
-def remember(known: dict[str, int], name: str, total_bytes: int) -> dict[str, int]:
-    """The known sizes with one more; the oldest go when there are too many."""
-    kept = {old: size for old, size in known.items() if old != name}
-    kept[name] = total_bytes
+_Known = TypeVar("_Known")
+
+
+def remember(known: dict[str, _Known], name: str, value: _Known) -> dict[str, _Known]:
+    """What is known with one more; the oldest go when there are too many."""
+    kept = {old: one for old, one in known.items() if old != name}
+    kept[name] = value
     return dict(list(kept.items())[-REMEMBERED_MAX:])
+
+
+def gains_of(tokens_per_s: Mapping[int, float]) -> dict[int, float]:
+    """How many times the tokens/s of one sequence so many give together; {} without figures.
+
+    Shares, not speeds: a machine that is busy while it loads is slow at all of them.
+    """
+    one = tokens_per_s.get(1)
+    if not one or len(tokens_per_s) < 2:
+        return {}
+    return {count: round(speed / one, 2) for count, speed in sorted(tokens_per_s.items())}
+
+
+def speeds(tokens_per_s: Mapping[int, float]) -> str:
+    """Measured speeds in words; "" without any."""
+    said = (
+        f"{speed:.{0 if speed >= 10 else 1}f} tokens/s with {plural(count, 'sequence')}"
+        for count, speed in sorted(tokens_per_s.items())
+    )
+    return "measured at load: " + ", ".join(said) if tokens_per_s else ""
 
 
 def judge(ready: Sequence[Device], planned: PlannedWorker, loaded: Loaded) -> tuple[Note, ...]:

@@ -23,10 +23,14 @@ class Limits(msgspec.Struct, frozen=True):
     integrated: bool = False  # use integrated GPUs that are left alone by default
     quantised_cache: bool = False  # the caller's engine can hold keys and values in q8_0
     keep_experts: bool = False  # the caller's engine can hold a mixture's experts in main memory
-    gains: dict[int, float] = {}  # measured tokens/s of all slots together, by number of slots
+    gains: dict[str, dict[int, float]] = {}
+    """Measured by earlier loads of this model: by place, how many times the tokens/s of one slot
+    so many slots gave together."""
     promised: dict[
         str, int
     ] = {}  # bytes that workers not yet loaded will take, by device or "host"
+    short: dict[str, int] = {}
+    """Bytes that llama.cpp's own layout took beyond the sums, by device or "host"."""
     measured: dict[
         str, int
     ] = {}  # real totals of earlier loads on one place, by placement.readback.key

@@ -12,8 +12,9 @@ from detect.placement.words import plural
 SLOTS_DEFAULT = 8
 """A vote of eight is where most of the gain is; a batch of eight costs little more than one."""
 SLOTS_PHONE = 4
-GAIN_MIN = 0.15
-"""A further slot that adds less than this share of one slot's speed is not worth its memory."""
+GAIN_SHARE = 0.9
+"""Slots beyond those that give this share of the best measured tokens/s are the first to go when
+memory is short: they cost a stream each and hardly make a vote faster."""
 CONTEXT_DEFAULT = 4096
 """What the engine takes when nobody says; eight streams of it already cost gigabytes."""
 CONTEXT_FLOOR = 2048
@@ -35,23 +36,15 @@ def wanted_slots(limits: Limits, *, phone: bool) -> tuple[int, str]:
     if limits.slots is not None:
         return limits.slots, "as asked"
     most = SLOTS_PHONE if phone else SLOTS_DEFAULT
-    gained = by_gain(limits.gains, most)
-    if gained is not None:
-        return gained, f"by measured tokens/s, a further one adds under {GAIN_MIN:.0%}"
     return most, "one loaded model, its seeds in one batch, each prompt computed once"
 
 
-def by_gain(gains: Mapping[int, float], most: int) -> int | None:
-    """The largest measured number of slots whose last step still paid; None without figures."""
-    if 1 not in gains or len(gains) < 2:
-        return None
-    best = 1
-    for slots in sorted(count for count in gains if 1 < count <= most):
-        per_slot = (gains[slots] - gains[best]) / (slots - best)
-        if per_slot < GAIN_MIN * gains[1]:
-            break
-        best = slots
-    return best
+def enough_slots(gains: Mapping[int, float], most: int) -> int:
+    """The fewest slots that gave nearly the best measured tokens/s; `most` without figures."""
+    known = {slots: gain for slots, gain in gains.items() if slots <= most}
+    if len(known) < 2 or most not in known:
+        return most
+    return min(slots for slots, gain in known.items() if gain >= GAIN_SHARE * max(known.values()))
 
 
 def contexts(model: Model, limits: Limits) -> tuple[int, int]:
@@ -73,14 +66,34 @@ def least_wish(model: Model, limits: Limits, slots: int) -> Wish:
     return Wish(fewest, contexts(model, limits)[1], _kinds(limits)[-1])
 
 
-def shrunk(model: Model, limits: Limits, slots: int, fits: Callable[[Wish], bool]) -> Wish | None:
-    """The largest smaller wish that fits: first context, then quantised cache, then slots."""
+def shrunk(
+    model: Model,
+    limits: Limits,
+    slots: int,
+    fits: Callable[[Wish], bool],
+    gains: Mapping[int, float],
+) -> Wish | None:
+    """The largest smaller wish that fits.
+
+    First without slots that were measured to bring nothing, then with a shorter context, then a
+    quantised cache, then fewer slots.
+    """
     whole, floor = contexts(model, limits)
+    if limits.slots is None:
+        least = enough_slots(gains, slots)
+        trimmed = (
+            Wish(count, whole, _kinds(limits)[0]) for count in range(slots - 1, least - 1, -1)
+        )
+        best = next((wish for wish in trimmed if fits(wish)), None)
+        if best is not None:
+            return best
+        slots = least
     for kind in _kinds(limits):
         best = _largest_context(Wish(slots, whole, kind), floor, fits)
         if best is not None:
             return best
-    return next((wish for wish in _fewer_slots(limits, slots, floor) if fits(wish)), None)
+    fewer = next((wish for wish in _fewer_slots(limits, slots, floor) if fits(wish)), None)
+    return fewer and _largest_context(_with_context(fewer, whole), floor, fits)
 
 
 def _fewer_slots(limits: Limits, slots: int, floor: int) -> Iterator[Wish]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from detect import experts
 from detect.quants import NUMBERS
 from detect.simulated import Answer, Answers, Load
 
@@ -46,7 +47,10 @@ def _one(lib: Any, load: Load, lines: list[str]) -> Answer:
 
 
 def _load(lib: Any, load: Load) -> tuple[int, str]:
-    model = lib.llama_model_load_from_file(load.path.encode(), _model_params(lib, load))
+    params = _model_params(lib, load)
+    kept = experts.keep(params) if load.experts_in_main_memory else None
+    model = lib.llama_model_load_from_file(load.path.encode(), params)
+    del kept
     if not model:
         return 0, "llama.cpp refuses the model"
     context = lib.llama_init_from_model(model, _context_params(lib, load))

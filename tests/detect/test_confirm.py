@@ -1,14 +1,16 @@
 """The exact step: a planned worker laid out by llama.cpp itself."""
 
+import bisect
 from pathlib import Path
 
 import msgspec
 
 from detect import gguf, model
-from detect.confirm import confirm, corrected, load_of
+from detect.confirm import _short, confirm, corrected, load_of, settled
+from detect.facts import Machine
 from detect.host import RecordedHost
 from detect.machine import detect
-from detect.placement import Limits, plan
+from detect.placement import Limits, Plan, plan, readback
 from detect.simulated import Simulated
 from tests.detect import machine_files, shapes
 from tests.detect.models import MODELS
@@ -61,3 +63,74 @@ def test_the_request_is_the_planned_worker() -> None:
     assert load.sequences == worker.slots + 1
     assert load.cells == load.sequences * worker.context_tokens
     assert not load.flash
+
+
+def written(tmp_path: Path) -> model.Model:
+    return model.from_header(gguf.read(shapes.write(tmp_path, DIMS)))
+
+
+def with_headroom(headroom_bytes: int) -> Machine:
+    memory = msgspec.structs.replace(HERE.memory, headroom_bytes=headroom_bytes)
+    return msgspec.structs.replace(HERE, memory=memory)
+
+
+def test_a_plan_is_settled_with_llama_cpps_own_layout(tmp_path: Path) -> None:
+    got = settled(HERE, written(tmp_path), Limits(), exact=True)
+    assert any("llama.cpp's own layout agrees: weights" in reason for reason in got.reasons)
+    assert all(row.fits for worker in got.workers for row in worker.sums)
+
+
+def _context(got: Plan) -> int:
+    return got.workers[0].context_tokens if got.workers else 0
+
+
+def test_a_layout_that_does_not_fit_makes_a_smaller_plan(tmp_path: Path) -> None:
+    """Room for the sums to the byte, and less than llama.cpp's own layout takes."""
+    known = written(tmp_path)
+    for slots in range(1, 9):  # one of these is estimated below what llama.cpp takes
+        fixed = Limits(slots=slots)
+        (worker,) = plan(HERE, known, fixed).workers
+        real = confirm(HERE, known, worker).worker.sums[0].total_bytes
+        if real > worker.sums[0].total_bytes:
+            break
+    else:
+        raise AssertionError("the estimate is above llama.cpp's for every number of slots")
+    whole = worker.context_tokens
+    enough = range(0, worker.sums[0].total_bytes * 2, 1 << 14)  # headrooms, the least first
+    at = bisect.bisect(
+        enough, 0, key=lambda room: _context(plan(with_headroom(room), known, fixed)) == whole
+    )
+    tight = with_headroom(enough[at])
+    assert _context(plan(tight, known, fixed)) == whole
+    (got,) = settled(tight, known, fixed, exact=True).workers
+    assert got.context_tokens < whole
+    assert got.sums[0].fits
+
+
+def test_a_place_that_two_workers_share_lacks_it_twice(tmp_path: Path) -> None:
+    known = written(tmp_path)
+    got = plan(HERE, known, Limits(workers=2))
+    large = Simulated(
+        known.weight_bytes, got.workers[0].sums[0].cache_bytes, 0, 0, {"CPU": 1 << 40}
+    )
+    checked = corrected(HERE, known, got.workers[0], large)
+    (row,) = checked.worker.sums
+    lacking = _short(HERE, got.workers, 0, checked)
+    assert lacking == {"host": 2 * (row.total_bytes - row.budget_bytes)}
+
+
+def test_a_family_that_llama_cpp_refuses_is_planned_by_the_sums_and_said(tmp_path: Path) -> None:
+    odd = msgspec.structs.replace(DIMS, arch="no-such-family")
+    known = model.from_header(gguf.read(shapes.write(tmp_path, odd)))
+    got = settled(HERE, known, Limits(), exact=True)
+    assert got.workers
+    assert any("could not lay it out beforehand" in warning for warning in got.warnings)
+
+
+def test_a_size_that_was_measured_needs_no_simulation(tmp_path: Path) -> None:
+    known = written(tmp_path)
+    (worker,) = plan(HERE, known).workers
+    name = readback.key_of(readback.identity(known), worker, "main memory")
+    got = settled(HERE, known, Limits(measured={name: 1 << 30}), exact=True)
+    assert got.workers[0].sums[0].total_bytes == 1 << 30
+    assert not any("own layout" in reason for reason in got.reasons)

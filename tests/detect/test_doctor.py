@@ -1,9 +1,13 @@
 """The doctor's findings: graded, grouped, each failure with the command that mends it."""
 
+import sys
+
+import msgspec
 import pytest
 
 from detect import seen
 from detect.doctor import STATES, Check, Seen, examine, worst
+from detect.facts import LABEL_CHARS
 from detect.host import RecordedHost
 from detect.machine import detect
 from detect.seen import look
@@ -100,3 +104,33 @@ def test_a_home_that_cannot_be_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert home is None
     assert error
     assert hint
+
+
+def test_an_engine_that_does_not_load_is_not_called_missing() -> None:
+    found = checked("engine_broken")
+    assert not [check for check in found if check.name == "installed"]
+    broken = find(found, "engine", "engine")
+    assert (broken.state, "force-reinstall" in broken.fix) == ("fail", True)
+
+
+def test_a_device_is_named_shortly_and_its_state_in_words() -> None:
+    found = checked("nvidia_lost")
+    lost = next(check for check in found if "fell off the bus" in check.seen)
+    assert lost.name.startswith("GPU-")
+    assert len(lost.name) == LABEL_CHARS
+    assert lost.fix
+
+
+def test_an_integrated_gpu_that_is_left_alone_is_no_fault() -> None:
+    assert worst(checked("intel_laptop_igpu")) in {"ok", "info"}
+
+
+def test_on_a_phone_the_engine_is_installed_by_its_own_packages() -> None:
+    phone = detect(RecordedHost(machine_files.record("termux_py312")))
+    bare = examine(msgspec.structs.replace(phone, engines=()), WELL)
+    assert find(bare, "engine", "installed").fix.startswith("pkg install")
+    assert any("/data/data/com.termux/files/usr" in check.seen for check in bare)
+
+
+def test_the_kernel_says_whether_the_clock_is_synchronised() -> None:
+    assert seen._kernel_clock() in ({True, False} if sys.platform == "linux" else {None})

@@ -50,8 +50,8 @@ def test_what_a_load_took_is_what_the_next_plan_believes(tmp_path) -> None:
     learned = readback.measured(one.identity, one.planned, one.ready, readback.parse(LOG))
     assert learned is not None
     where = home.find({"SWARM_HOME": str(tmp_path)})
-    loads.keep(where, *learned)
-    again = plan(found, model, Limits(measured=loads.known(where)))
+    loads.keep_size(where, *learned)
+    again = plan(found, model, loads.with_known(Limits(), where, model))
     assert again.workers[0].sums[0].measured_bytes == learned[1]
     assert 8 * GIB < learned[1] < 8.3 * GIB
     assert any("measured before" in reason for reason in again.reasons)
@@ -76,11 +76,21 @@ def test_part_of_the_layers_teaches_nothing_about_a_whole_place() -> None:
 
 def test_a_spoiled_memory_of_loads_is_no_memory(tmp_path) -> None:
     where = home.find({"SWARM_HOME": str(tmp_path)})
-    assert loads.known(where) == {}
-    where.loads.write_text('{"a": "b"}')
-    assert loads.known(where) == {}
-    loads.keep(where, "a", 1)
-    assert loads.known(where) == {"a": 1}
+    assert loads.known(where) == loads.Loads()
+    where.loads.write_text('{"sizes": {"a": "b"}}')
+    assert loads.known(where) == loads.Loads()
+    loads.keep_size(where, "a", 1)
+    assert loads.known(where).sizes == {"a": 1}
+
+
+def test_gains_are_kept_by_model_and_place(tmp_path) -> None:
+    where, model = home.find({"SWARM_HOME": str(tmp_path)}), MODELS["0.6b"]
+    name = readback.identity(model)
+    loads.keep_gains(where, name, "main memory", {1: 1.0, 8: 2.5})
+    loads.keep_gains(where, name, "main memory", {1: 1.0, 2: 1.4})
+    loads.keep_gains(where, "another", "main memory", {1: 1.0, 2: 9.0})
+    known = loads.with_known(Limits(), where, model)
+    assert known.gains == {"main memory": {1: 1.0, 2: 1.4, 8: 2.5}}
 
 
 def test_a_brief_look_sees_the_same_machine() -> None:

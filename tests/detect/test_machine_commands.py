@@ -108,3 +108,42 @@ def test_what_does_not_fit_ends_with_no_room(tmp_path: Path) -> None:
     done = run("plan", "--json", "--root", str(phone), "--model", large, home=tmp_path)
     assert done.returncode == 5
     assert json.loads(done.stdout)["refused"][0]["need_bytes"] > 0
+
+
+def test_a_split_is_asked_by_its_flag_and_refused_by_its_length(
+    tmp_path: Path, other: str, model: str
+) -> None:
+    flags = ("plan", "--json", "--root", other, "--model", model)
+    (worker,) = parsed(run(*flags, "--tensor-split", "3,1", home=tmp_path))["workers"]
+    first, second = worker["tensor_split"]
+    assert first > second > 0
+    wrong = run(*flags, "--tensor-split", "3,1,1", home=tmp_path)
+    assert wrong.returncode == 2
+    assert "3 shares for 2 devices: CUDA0 NVIDIA GeForce RTX 3090" in wrong.stderr
+
+
+def test_a_models_own_layers_are_planned(tmp_path: Path, other: str, model: str) -> None:
+    (tmp_path / "config.toml").write_text(f'[models."{Path(model).stem}"]\ngpu_layers = 9\n')
+    told = parsed(run("plan", "--json", "--root", other, "--model", model, home=tmp_path))
+    assert [worker["gpu_layers"] for worker in told["workers"]] == [9]
+
+
+def test_the_doctor_ends_with_the_gravity_of_its_worst_finding(tmp_path: Path) -> None:
+    done = run("doctor", "--json", home=tmp_path)
+    told = json.loads(done.stdout)
+    assert done.returncode == (1 if told["worst"] == "fail" else 0)
+    assert [c for c in told["checks"] if c["state"] in {"warn", "fail"} and not c["fix"]] == []
+
+
+def test_an_engine_that_does_not_load_makes_the_doctor_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "broken" / "llama_cpp"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    kept = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package.parent), kept]))
+    done = run("doctor", home=tmp_path)
+    assert done.returncode == 1
+    assert "llama_cpp does not load here" in done.stdout
+    assert "force-reinstall" in done.stdout

@@ -12,7 +12,7 @@ from detect.model import Model
 from detect.placement import Limits, PlannedWorker, attempts, engines, plan, readback
 from detect.placement.budget import Room
 from detect.placement.retry import RETRIES_MAX, ending, step_down
-from detect.placement.slots import by_gain
+from detect.placement.slots import enough_slots
 from tests.detect import machine_files
 from tests.detect.models import MODELS
 from worker.engines.llamacpp import opened
@@ -83,24 +83,56 @@ def test_more_layers_on_the_gpu_leave_less_beside_it() -> None:
 @pytest.mark.parametrize(
     ("gains", "slots"),
     [
-        ({}, None),
-        ({1: 10.0}, None),
-        ({1: 10.0, 2: 18.0, 4: 30.0, 8: 34.0}, 4),
-        ({1: 10.0, 8: 30.0}, 8),
-        ({1: 10.0, 2: 10.5}, 1),
+        ({}, 8),
+        ({1: 1.0}, 8),
+        ({1: 1.0, 2: 1.8, 4: 3.2, 8: 3.4}, 4),
+        ({1: 1.0, 8: 3.0}, 8),
+        ({1: 1.0, 2: 1.05, 8: 1.0}, 1),
+        ({1: 1.0, 2: 1.05}, 8),
     ],
 )
-def test_slots_stop_where_a_further_one_adds_too_little(
-    gains: dict[int, float], slots: int | None
+def test_slots_that_were_measured_to_bring_nothing_are_not_needed(
+    gains: dict[int, float], slots: int
 ) -> None:
-    assert by_gain(gains, 8) == slots
+    assert enough_slots(gains, 8) == slots
 
 
-def test_measured_gains_decide_the_slots_of_a_plan() -> None:
+def little(headroom_bytes: int) -> Machine:
     machine = detect(RecordedHost(machine_files.record("raspberry_pi5")))
-    got = plan(machine, MODELS["0.6b"], Limits(gains={1: 9.0, 2: 15.0, 4: 16.0}))
-    assert got.workers[0].slots == 2
-    assert any("measured tokens/s" in reason for reason in got.reasons)
+    memory = msgspec.structs.replace(machine.memory, headroom_bytes=headroom_bytes)
+    return msgspec.structs.replace(machine, memory=memory)
+
+
+def test_with_room_for_all_slots_a_small_gain_takes_none() -> None:
+    gains = {"main memory": {1: 1.0, 2: 1.3, 8: 1.31}}
+    got = plan(little(64 * GIB), MODELS["0.6b"], Limits(gains=gains))
+    assert got.workers[0].slots == 8
+    assert any("measured: 1.3 times the tokens/s of one" in reason for reason in got.reasons)
+
+
+def test_when_memory_is_short_slots_that_bring_nothing_go_before_the_context() -> None:
+    machine, model = little(4 * GIB), MODELS["0.6b"]
+    flat = {"main memory": {1: 1.0, 2: 1.3, 8: 1.31}}
+    steep = {"main memory": {1: 1.0, 2: 1.9, 8: 5.0}}
+    few = plan(machine, model, Limits(gains=flat)).workers[0]
+    assert few.context_tokens == 4096
+    assert 2 <= few.slots < 8
+    many = plan(machine, model, Limits(gains=steep)).workers[0]
+    assert (many.slots, many.context_tokens < 4096) == (8, True)
+    reasons = plan(machine, model, Limits(gains=flat)).reasons
+    assert any("more were measured to be hardly faster" in reason for reason in reasons)
+
+
+def test_on_a_small_machine_few_prompts_are_kept_so_that_the_model_fits() -> None:
+    got = plan(little(2 * GIB), MODELS["0.6b"])
+    assert got.workers[0].prefix_bytes == int(2 * GIB * 0.8) // 8
+    assert plan(little(64 * GIB), MODELS["0.6b"]).workers[0].prefix_bytes == engines.PREFIX_BYTES
+
+
+def test_slots_that_the_user_set_stay() -> None:
+    flat = {"main memory": {1: 1.0, 2: 1.3, 8: 1.31}}
+    got = plan(little(4 * GIB), MODELS["0.6b"], Limits(gains=flat, slots=8))
+    assert got.workers[0].slots == 8
 
 
 def test_the_engine_chooses_chunks_and_threads_as_placement_believes() -> None:

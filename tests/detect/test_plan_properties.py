@@ -10,7 +10,8 @@ from detect.machine import detect
 from detect.placement import Limits, attempts, engines, plan
 from detect.placement.budget import Room, device_rooms
 from detect.placement.slots import Wish, contexts, shrunk
-from detect.settings import Given, merge
+from detect.settings import merge
+from detect.tables import Given
 from tests.detect import machine_files
 from tests.detect.models import MODELS
 
@@ -91,7 +92,7 @@ def test_the_context_shrinks_no_further_than_it_must(limit: int) -> None:
     """The dumb oracle: the largest multiple of 256 from the floor on that fits."""
     model = MODELS["4b"]
     whole, floor = contexts(model, Limits())
-    got = shrunk(model, Limits(slots=8), 8, lambda wish: wish.context_tokens <= limit)
+    got = shrunk(model, Limits(slots=8), 8, lambda wish: wish.context_tokens <= limit, {})
     oracle = max((c for c in range(floor, whole + 1, 256) if c <= limit), default=None)
     assert (got.context_tokens if got else None) == oracle
 
@@ -102,8 +103,8 @@ def test_slots_are_given_up_last_and_asked_for_ones_never() -> None:
     def fits(wish: Wish) -> bool:
         return wish.slots <= 3
 
-    assert shrunk(model, Limits(), 8, fits) == Wish(3, 2048, "f16")
-    assert shrunk(model, Limits(slots=8), 8, fits) is None
+    assert shrunk(model, Limits(), 8, fits, {}) == Wish(3, 4096, "f16")
+    assert shrunk(model, Limits(slots=8), 8, fits, {}) is None
 
 
 def test_settings_fix_only_what_somebody_set() -> None:

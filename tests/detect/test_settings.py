@@ -12,7 +12,8 @@ from broker import voting
 from detect import keys, settings
 from detect.home import Home
 from detect.keys import KEYS, duration_s
-from detect.settings import Settings, SettingsError, from_env, from_flags, from_toml, merge
+from detect.settings import Settings, from_env, from_flags, from_toml, merge
+from detect.tables import Given, SettingsError
 from protocol import limits
 from protocol.messages import Submit
 
@@ -174,9 +175,9 @@ AT_THE_BOUND = [
 
 @pytest.mark.parametrize(("name", "bound", "step"), AT_THE_BOUND)
 def test_the_bounds_are_those_of_the_protocol(name, bound, step):
-    merge({name: settings.Given(bound, "here")})
+    merge({name: Given(bound, "here")})
     with pytest.raises(SettingsError):
-        merge({name: settings.Given(bound + step, "here")})
+        merge({name: Given(bound + step, "here")})
 
 
 def test_the_words_are_those_of_the_count():
@@ -197,3 +198,40 @@ def test_every_setting_can_be_set():
 def test_a_home_that_does_not_exist_yet_has_no_settings():
     nowhere = Path("/nonexistent/local-swarm")
     assert settings.load(Home(nowhere, nowhere, nowhere), {}, {}).workers == 1
+
+
+def test_a_model_has_settings_of_its_own_that_win_over_the_rest_of_the_file(home):
+    (home.config / "config.toml").write_text(
+        "gpu_layers = 1\nslots = 2\n[engines.llamacpp]\ngpu_layers = 5\ncontext = 1024\n"
+        '[models.abacus]\ngpu_layers = "all"\n[models."q4.gguf"]\ngpu_layers = 20\n'
+    )
+    abacus = settings.load(home, {}, {})
+    assert (abacus.gpu_layers, abacus.context, abacus.slots) == ("all", 1024, 2)
+    assert abacus.sources["gpu_layers"].endswith(", [models.abacus]")
+    assert abacus.sources["context"].endswith(", [engines.llamacpp]")
+    assert settings.load(home, {}, {"model": "/m/q4.gguf"}).gpu_layers == 20
+    assert settings.load(home, {}, {"model": "/m/other.gguf"}).gpu_layers == 5
+    assert settings.load(home, {}, {"engine": "scripted"}).context is None
+    assert settings.load(home, {"SWARM_GPU_LAYERS": "7"}, {}).gpu_layers == 7
+    assert settings.load(home, {}, {"gpu_layers": "8"}).gpu_layers == 8
+
+
+WRONG_TABLES = [
+    ("[models.abacus]\ngpu_layers = -3", "gpu_layers is '-3'", "0 to 1024"),
+    ("[models.abacus]\nvotes = 3", "'votes' cannot be set for [models.abacus]", "gpu_layers"),
+    ("[engines.gpt]\nslots = 3", "[engines.gpt]", "llamacpp, scripted"),
+    ("models = 3", "models is '3'", "holds tables"),
+    ("[models]\nabacus = 3", "[models.abacus]", "no table"),
+    ('tensor_split = "3;1"', "tensor_split is '3;1'", "3,1"),
+    ('tensor_split = "0,0"', "tensor_split is '0,0'", "3,1"),
+]
+
+
+@pytest.mark.parametrize(("text", "seen", "allowed"), WRONG_TABLES)
+def test_a_mistake_in_any_table_is_found_today(home, text, seen, allowed):
+    (home.config / "config.toml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        settings.load(home, {}, {"model": "another"})
+    assert seen in caught.value.seen
+    assert allowed in caught.value.because
+    assert caught.value.hint

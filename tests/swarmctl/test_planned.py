@@ -107,7 +107,7 @@ def test_a_size_that_was_measured_is_used_by_the_next_plan(here) -> None:
     prepared(here)
     (one,) = handed(here)
     planned_bytes = one.planned.sums[0].total_bytes
-    loads.keep(here, f"{one.identity}|8x512:f16:256|main memory", planned_bytes + 12345)
+    loads.keep_size(here, f"{one.identity}|8x512:f16:256|main memory", planned_bytes + 12345)
     prepared(here)
     assert handed(here)[0].planned.sums[0].total_bytes == planned_bytes + 12345
 

@@ -20,6 +20,7 @@ class EngineOptions(msgspec.Struct, frozen=True):
     main_gpu: int = 0  # the one that is used with split_mode "none"
     tensor_split: tuple[float, ...] = ()  # each GPU's share of the layers; (): by free memory
     kv_type: Literal["f16", "q8_0"] = "f16"  # of keys and values; q8_0 needs flash attention
+    experts_in_main_memory: bool = False  # of a mixture, while the rest is on a GPU
     threads: int | None = None  # None: the physical cores this process may use
     batch_tokens: int | None = None  # prompt tokens computed in one step; None: about 0.3 s of work
     prefix_bytes: int = (

@@ -39,16 +39,28 @@ def test_what_fits_is_loaded_as_planned_and_says_where_it_is() -> None:
     facts = engine.facts
     engine.close()
     assert (facts.slots, facts.context_tokens) == (4, 512)
-    assert len(notes) == 1
+    assert len(notes) == 2
     assert "MiB on main memory" in notes[0]
+    assert notes[1].startswith("measured at load: ")
+    assert "tokens/s with 4 sequences" in notes[1]
 
 
 def test_the_real_size_is_remembered_for_the_next_plan(a_home) -> None:
     engine, _ = placed.load_placed(placement())
     engine.close()
-    ((name, total),) = loads.known(a_home).items()
+    ((name, total),) = loads.known(a_home).sizes.items()
     assert name == "abacus|f16|1|4x512:f16:256|main memory"
     assert 2 << 20 < total < 20 << 20
+
+
+def test_what_several_sequences_gain_is_measured_and_remembered(a_home) -> None:
+    engine, _ = placed.load_placed(placement())
+    assert set(engine.facts.tokens_per_s) >= {1, 2, 4}
+    engine.close()
+    ((name, gains),) = loads.known(a_home).gains.items()
+    assert name == "abacus|f16|1|main memory"
+    assert gains[1] == 1.0
+    assert all(gain > 0 for gain in gains.values())
 
 
 def test_out_of_memory_steps_down_and_each_step_is_told() -> None:

@@ -44,8 +44,9 @@ def test_quantised_keys_and_values_give_the_same_text_alone_and_in_a_batch(
     [
         EngineOptions(threads=1, split_mode="none", main_gpu=0),
         EngineOptions(threads=1, split_mode="layer", tensor_split=(3.0, 1.0)),
+        EngineOptions(threads=1, experts_in_main_memory=True),
     ],
-    ids=["none", "layer"],
+    ids=["none", "layer", "experts"],
 )
 def test_a_plan_for_gpus_loads_with_a_cpu_build_too(options, run, question) -> None:
     engine = load("auto", "abacus", 2, options)

@@ -71,6 +71,7 @@ class LlamaCpp:
             context_tokens=self._room,
             notes=opened.notes(self._template.chat),
             load_log="\n".join(load_log),
+            tokens_per_s=dict(opened.rows.tokens_per_s),
         )
 
     @property

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from detect import experts
 from worker.engines.llamacpp.library import last_lines, load_log, log, native
 from worker.engines.options import EngineOptions, LoadError
 
@@ -29,7 +30,9 @@ class Model:
         params.use_extra_bufts = repacked
         if gpu:  # without one, llama.cpp refuses any main_gpu
             _split(self._lib, params, options)
+        kept = experts.keep(params) if options.experts_in_main_memory else None
         self.handle = self._lib.llama_model_load_from_file(path.encode(), params)
+        del kept
         if not self.handle:
             raise _not_loaded(path)
         self.vocabulary = self._lib.llama_model_get_vocab(self.handle)

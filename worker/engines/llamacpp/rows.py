@@ -1,4 +1,6 @@
-"""Which batch shapes give one row the same logits: measured, since kernels differ by row count."""
+"""Which batch shapes give one row the same logits, and how fast they are: measured at load."""
+
+import time
 
 import msgspec
 
@@ -17,6 +19,7 @@ class Rows(msgspec.Struct, frozen=True):
     pad_single: bool  # a lone row needs a second beside it
     group_rows: int  # at most so many rows in one batch
     same: bool  # logits are equal to the last bit in all batches so made
+    tokens_per_s: dict[int, float] = {}  # of all rows together, by rows in the batch
 
     def groups(self, live: int) -> list[tuple[int, int]]:
         """(first, count) of each batch, sizes as even as can be: none is lone by accident."""
@@ -27,35 +30,47 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 def measure(model: Model, context: Context, slots: int) -> Rows:
-    """Decode one sequence in batches of 1, 2, 7 and all rows, and compare every logit's bits.
+    """Decode one sequence in batches of 1, 2, 7 and all rows; compare every logit's bits, and time.
 
     Leaves the streams empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
     which the weights are also read from disk.
     """
-    lone = _logits(model, context, 1, LONE_TOKENS)
-    padded = _logits(model, context, 1, LONE_TOKENS, pad=True)
+    timed: dict[int, float] = {}
+    lone = _logits(model, context, timed, 1, LONE_TOKENS)
+    padded = _logits(model, context, timed, 1, LONE_TOKENS, pad=True)
     pad_single, expected = lone != padded, padded[: 2 * GROUP_TOKENS]
-    if slots == 1 or _logits(model, context, slots, GROUP_TOKENS) == expected:
-        return Rows(pad_single, group_rows=slots, same=True)
-    if slots > GROUP_ROWS and _logits(model, context, GROUP_ROWS, GROUP_TOKENS) == expected:
-        return Rows(pad_single, group_rows=GROUP_ROWS, same=True)
-    return Rows(pad_single=False, group_rows=slots, same=False)
+    if slots == 1 or _logits(model, context, timed, slots, GROUP_TOKENS) == expected:
+        return Rows(pad_single, group_rows=slots, same=True, tokens_per_s=timed)
+    if slots > GROUP_ROWS and _logits(model, context, timed, GROUP_ROWS, GROUP_TOKENS) == expected:
+        return Rows(pad_single, group_rows=GROUP_ROWS, same=True, tokens_per_s=timed)
+    return Rows(pad_single=False, group_rows=slots, same=False, tokens_per_s=timed)
 
 
 def _logits(
-    model: Model, context: Context, rows: int, count: int, pad: bool = False
+    model: Model,
+    context: Context,
+    timed: dict[int, float],
+    rows: int,
+    count: int,
+    *,
+    pad: bool = False,
 ) -> list[bytes]:
     """Logits of the first and last of so many rows, which hold the same tokens, as bytes.
 
     Both are watched, since a blocked kernel treats whole blocks and leftover rows differently.
+    The fastest decode's tokens/s goes into `timed`: the first ones read weights from disk.
     """
     vocabulary = model.vocabulary_tokens
-    seen = []
+    seen, fastest_s = [], float("inf")
     for position in range(count):
         tokens = [(11 + 13 * row + position) % vocabulary for row in range(rows)]
         tokens[0] = tokens[-1] = (7 + position) % vocabulary
+        began = time.perf_counter()
         context.decode(tokens, [position] * rows, pad=pad)
-        seen += [context.logits(0).tobytes(), context.logits(rows - 1).tobytes()]
+        seen.append(context.logits(0).tobytes())  # waits for a GPU to be done
+        fastest_s = min(fastest_s, time.perf_counter() - began)
+        seen.append(context.logits(rows - 1).tobytes())
     for stream in range(rows):
         context.clear(stream)
+    timed[rows + pad] = round((rows + pad) / max(fastest_s, 1e-9), 1)
     return seen
