@@ -8,6 +8,7 @@ import pytest
 
 from broker import events as ev
 from broker.core import Broker
+from broker.grades import Grade
 from broker.learner import FILE, Learner
 from broker.reliability import JOBS_KEPT, Past, Reliability
 from broker.state import NodeIdentity
@@ -264,6 +265,9 @@ def test_the_file_is_read_back_and_a_damaged_one_is_as_good_as_none(tmp_path: Pa
         Past(("d1", "d1"), ("a", "b"), {}),
         Past(("d1",), ("a",), {"number": (((1, 0),),)}),
         Past(("d1",), ("a",), {"number": (((0, -1),),)}),
+        Past(("d1",), ("a",), {}, {"number": (Grade(1, ("d2",), 1.0, 8, right=True),)}),
+        Past(("d1",), ("a",), {}, {"number": (Grade(1, ("d1",), 2.0, 8, right=True),)}),
+        Past(("d1",), ("a",), {}, {"number": (Grade(1, ("d1",), 1.0, 0, right=True),)}),
     ):
         file.write_bytes(msgspec.msgpack.encode(unsound))
         assert learner.load() is None
