@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.voting.data import Question, boinf, mean, reader, rows
+from benchmarks.voting.data import Question, boinf, mean, named, reader, rows
 from benchmarks.voting.picks import gold_number
 from broker.voting import Cast, Outcome, Rules, Tally, extract
 from broker.voting.calibration import (
@@ -160,28 +160,14 @@ def _others(folder: Path) -> list[Question]:
     for row in rows(folder, "gsm8k_hetero"):
         texts = [s["text"] for name, s in row["samples"].items() if "codex" not in name]
         answers = [extract(text, "number") for text in texts]
-        found.append(_question("gsm8k", row["id"], "number", answers, gold_number(row["gold"])))
+        found.append(named(f"gsm8k/{row['id']}", "number", answers, gold_number(row["gold"])))
     for row in rows(folder, "cruxeval"):
         answers = [extract(text, "literal") for text in row["samples"]]
         gold = extract(row["gold"], "literal")
-        found.append(_question("cruxeval", row["id"], "literal", answers, gold))
+        found.append(named(f"cruxeval/{row['id']}", "literal", answers, gold))
     read = reader("latex")
     for row in rows(folder, "qwen_math100"):
         answers = [read(text) for text in row["pred"]]
         right = [a for a, c in zip(answers, row["correct"], strict=True) if c]
-        found.append(_question("math100", row["id"], "latex", answers, right[0] if right else None))
+        found.append(named(f"math100/{row['id']}", "latex", answers, right[0] if right else None))
     return found
-
-
-def _question(
-    name: str, number: object, kind: str, answers: Sequence[str | None], gold: str | None
-) -> Question:
-    names = {a: f"c{i}" for i, a in enumerate(dict.fromkeys(answers)) if a is not None}
-    return Question(
-        group=(name, ""),
-        id=f"{name}/{number}",
-        answer_type=kind,
-        answers=tuple(names.get(a or "") for a in answers),
-        tokens=(),
-        gold=names.get(gold or "", "never given"),
-    )
