@@ -55,9 +55,10 @@ class Bend(msgspec.Struct, frozen=True):
 
 
 def smoothed(share: float, cast: int) -> float:
-    """Share of the winner as if half a vote more were for it and one against: 4 of 4 is 0.82.
+    """Share of the winner, 0 to 1, as if half a vote more were for it and one against.
 
-    With few votes a full share says less than with many.
+    4 of 4 is 0.82: with few votes a full share says less than with many. It is the mean of a Beta
+    posterior (prior 0.5, 1).
     """
     return (share * cast + 0.5) / (cast + 1.5)
 
@@ -145,7 +146,8 @@ def _chance(odds: float) -> float:
 def fit(records: Iterable[Record]) -> list[tuple[float, float]]:
     """Rising steps through the records: isotonic regression by pooling adjacent violators.
 
-    Source: Zadrozny and Elkan, KDD 2002, for its use on probabilities. Empty without records.
+    Source: Zadrozny and Elkan, KDD 2002, for its use on probabilities. Each step is (highest
+    smoothed share, probability), both 0 to 1. Empty without records.
     """
     gathered: dict[int, list[float]] = {}
     for record in records:

@@ -16,7 +16,12 @@ UNCOUNTED = frozenset({"text", "code"})
 
 
 class Tally:
-    """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller."""
+    """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller.
+
+    The answer given most often wins: self-consistency (Wang et al. 2022, arXiv 2203.11171, section
+    2). That the rest may stay away once the leader cannot be overtaken needs no statistics; when
+    `saving` may end is in `stopping`.
+    """
 
     __slots__ = (
         "_answers", "_casts", "_central", "_counts", "_cut", "_finder", "_heaviest", "_lost",
