@@ -143,6 +143,13 @@ def checked(state: State, route: Route, said: m.Checked, now: float) -> None:
         conduct.judge(state, job, now)
 
 
+def graded(state: State, route: Route, said: m.Graded, now: float) -> None:
+    """Somebody knows the answer to a job that has its verdict."""
+    job = state.jobs.done.get(said.job)
+    if job is not None:
+        learning.grade(state, job, said.right)
+
+
 def models(state: State, route: Route, said: m.Models, now: float) -> None:
     """The models that vote here, and how reliable they have been."""
     state.out.append(Send(route, learning.models(state)))

@@ -82,6 +82,7 @@ def judge(state: State, job: Job, now: float) -> None:
 
 def _conclude(state: State, job: Job, judged: Judgement, now: float) -> None:
     if judged.outcome is Outcome.DECIDED:
+        judged = learning.confident(state, job, judged)
         finish(state, job, "decided", judged.reason, now, judged=judged)
     elif any(seat.state == "voted" for seat in job.seats):
         finish(state, job, "tied", judged.reason, now, judged=judged)

@@ -48,6 +48,7 @@ _FROM_CLIENT: dict[type, Callable[[State, Route, Any, float], None]] = {
     m.Wait: clients.wait,
     m.Cancel: clients.cancel,
     m.Checked: clients.checked,
+    m.Graded: clients.graded,
     m.Models: clients.models,
     m.Status: clients.status,
     m.Jobs: clients.jobs,

@@ -28,6 +28,15 @@ SEAT_MOVES: dict[m.SeatState, frozenset[m.SeatState]] = {
 """Every move a seat may make; any other is our bug."""
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How clearly a verdict was decided, where that says how far to trust it."""
+
+    kind: str  # answer type
+    share: float  # of the votes, by weight
+    cast: int
+    voters: frozenset[str]  # digests of the models that voted
+
+
 class SeatLife(msgspec.Struct):
     """One seat: demand for one vote."""
 
@@ -71,6 +80,7 @@ class Job:
         "running_tokens",
         "seats",
         "seed",
+        "standing",
         "submit",
         "verdict",
         "weights",
@@ -112,6 +122,7 @@ class Job:
         self.running_tokens: dict[WorkerId, int] = {}  # of open seats, as last reported
         self.deaths: list[str] = []  # voters that died while they held a seat of it
         self.verdict: m.Verdict | None = None
+        self.standing: Standing | None = None  # of its verdict, until the broker ends
 
     @property
     def state(self) -> m.JobState:
@@ -229,6 +240,7 @@ class Job:
             answer=answer,
             agreement=votes / sum(judged.votes.values()) if votes else 0.0,
             margin=votes - max(others, default=0) if votes else 0,
+            cast=0,
             confidence=None,
             mode=self.submit.stop,
         )

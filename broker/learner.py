@@ -17,7 +17,8 @@ from broker.reliability import Past
 from broker.voting.weights import learn
 
 FILE = "reliability.mpk"
-"""In the node's state folder. It holds no prompt and no answer, only who agreed with whom."""
+"""In the node's state folder. It holds no prompt and no answer: who agreed with whom, and how often
+verdicts on questions with known answers were right."""
 
 FILE_BYTES_MAX = 16 << 20
 """Far above ten answer types with a thousand jobs of 66 votes each."""
@@ -72,4 +73,10 @@ def _sound(past: Past) -> bool:
     if len(past.models) != count or len(set(past.digests)) != count:
         return False
     votes = (vote for jobs in past.jobs.values() for job in jobs for vote in job)
-    return all(0 <= voter < count and answer >= 0 for voter, answer in votes)
+    grades = [grade for kept in past.grades.values() for grade in kept]
+    voters = {digest for grade in grades for digest in grade.voters}
+    return (
+        all(0 <= voter < count and answer >= 0 for voter, answer in votes)
+        and voters <= set(past.digests)
+        and all(0 <= grade.share <= 1 and grade.cast > 0 for grade in grades)
+    )

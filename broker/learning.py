@@ -1,9 +1,15 @@
 """When the node learns from its past votes, and what a new job gets of it."""
 
+import msgspec
+
 from broker.events import KeepPast, Learn, Learned
-from broker.job import Job
+from broker.grades import grade_of
+from broker.job import Job, Standing
 from broker.state import State
+from broker.voting import Judgement
 from broker.voting.answers.auto import of_prompt
+from broker.voting.calibration import confidence
+from broker.voting.calibration_table import SHIPPED
 from protocol import messages as m
 
 LEARN_S = 10.0
@@ -11,6 +17,9 @@ LEARN_S = 10.0
 
 KEEP_JOBS = 20
 """Jobs after which the past is written again: so many a killed broker may forget."""
+
+TOLD_OF = ((8, 8), (6, 8), (4, 8))
+"""Votes for the winner, of all: the shares that `models info` tells the worth of."""
 
 
 def weigh(state: State, said: m.Submit) -> tuple[dict[str, float], frozenset[str]]:
@@ -36,6 +45,29 @@ def note(state: State, job: Job) -> None:
     """Take in the votes of a job that has its verdict."""
     assert job.verdict is not None
     state.reliability.note(job.verdict)
+    if state.reliability.unsaved >= KEEP_JOBS:
+        keep(state)
+
+
+def confident(state: State, job: Job, judged: Judgement) -> Judgement:
+    """The judgement with what this node's own known answers make of its confidence."""
+    if not judged.cast:
+        return judged
+    voters = frozenset(seat.vote.digest for seat in job.seats if seat.vote)
+    job.standing = Standing(judged.answer_type, judged.agreement, judged.cast, voters)
+    here = voters | state.roster.digests(job.submit.model)
+    own = state.reliability.grades.own(judged.answer_type, here)
+    told = confidence(judged.answer_type, judged.agreement, judged.cast, own=own)
+    return msgspec.structs.replace(judged, confidence=told)
+
+
+def grade(state: State, job: Job, right: bool) -> None:
+    """Take in whether a job's verdict was right; one without a share to trust teaches nothing."""
+    if job.standing is None:
+        return
+    assert job.verdict is not None
+    told = grade_of(job.standing, job.submit, right)
+    state.reliability.grade(job.standing.kind, job.verdict, told)
     if state.reliability.unsaved >= KEEP_JOBS:
         keep(state)
 
@@ -77,7 +109,19 @@ def models(state: State) -> m.ModelList:
                 reliability=_record(state, digest, set(here)),
             )
         )
-    return m.ModelList(tuple(rows))
+    return m.ModelList(tuple(rows), _confidence(state, frozenset(here)))
+
+
+def _confidence(state: State, here: frozenset[str]) -> tuple[m.ConfidenceRow, ...]:
+    grades = state.reliability.grades
+    rows = []
+    for kind in sorted({*SHIPPED, *grades.of}):
+        own = grades.own(kind, here)
+        told = tuple(
+            (votes, of, confidence(kind, votes / of, of, own=own)) for votes, of in TOLD_OF
+        )
+        rows.append(m.ConfidenceRow(kind, len(grades.usable(kind, here)), own is not None, told))
+    return tuple(rows)
 
 
 def _record(state: State, digest: str, here: set[str]) -> tuple[m.ReliabilityRow, ...]:

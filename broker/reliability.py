@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from broker.grades import Grade, Grades
 from broker.voting.weights import JOBS_NEEDED, leaders, weights
 from protocol import messages as m
 
@@ -37,6 +38,7 @@ class Past(msgspec.Struct, frozen=True):
     digests: tuple[str, ...] = ()
     models: tuple[str, ...] = ()  # their names
     jobs: dict[str, tuple[tuple[tuple[int, int], ...], ...]] = {}
+    grades: dict[str, tuple[Grade, ...]] = {}
 
 
 class Reliability:
@@ -45,6 +47,7 @@ class Reliability:
     def __init__(self, past: Past | None = None) -> None:
         self.names: dict[str, str] = {}  # digest -> model
         self.learned: dict[str, dict[str, float]] = {}  # answer type -> digest -> 0 to 1
+        self.grades = Grades()
         self.learning = ""  # the answer type that is being learned
         self._jobs: dict[str, deque[PastJob]] = {}
         self._new: dict[str, int] = {}  # jobs since it was learned
@@ -59,6 +62,9 @@ class Reliability:
             kept.extend(tuple((past.digests[v], str(a)) for v, a in job) for job in jobs)
             self._jobs[kind] = kept
             self._new[kind] = len(kept)
+        for kind, grades in past.grades.items():
+            for grade in grades:
+                self.grades.take(kind, grade)
 
     def past(self) -> Past:
         """What to keep; from here on nothing is unsaved."""
@@ -68,7 +74,8 @@ class Reliability:
             kind: tuple(tuple((number[v], int(a)) for v, a in job) for job in jobs)
             for kind, jobs in self._jobs.items()
         }
-        return Past(tuple(self.names), tuple(self.names.values()), jobs)
+        grades = {kind: tuple(kept.values()) for kind, kept in self.grades.of.items()}
+        return Past(tuple(self.names), tuple(self.names.values()), jobs, grades)
 
     # ------------------------------------------------------------ what happened
 
@@ -79,9 +86,7 @@ class Reliability:
         votes = [vote for vote in verdict.votes if vote.answer is not None]
         if len({vote.digest for vote in votes}) < 2 or verdict.answer_type in NOT_COMPARED:
             return
-        for vote in votes:
-            if len(self.names) < VOTERS_MAX:
-                self.names.setdefault(vote.digest, vote.model)
+        self._name(votes)
         numbers: dict[str | None, str] = {}
         job = tuple(
             (vote.digest, numbers.setdefault(vote.answer, str(len(numbers))))
@@ -93,6 +98,18 @@ class Reliability:
         self._new[kind] = self._new.get(kind, 0) + 1
         self.unsaved += 1
 
+    def _name(self, votes: Iterable[m.VoteRecord]) -> None:
+        for vote in votes:
+            if len(self.names) < VOTERS_MAX:
+                self.names.setdefault(vote.digest, vote.model)
+
+    def grade(self, kind: str, verdict: m.Verdict, grade: Grade) -> None:
+        """Take in whether a verdict was right, if all of its models can be known."""
+        self._name(verdict.votes)
+        if self.names.keys() >= set(grade.voters):
+            self.grades.take(kind, grade)
+            self.unsaved += 1
+
     def meet(self, model: str, digest: str, here: Iterable[str]) -> None:
         """A voter joins; files that had its model's name and are not `here` are forgotten."""
         others = {d for d, name in self.names.items() if name == model and d != digest}
@@ -101,6 +118,7 @@ class Reliability:
 
     def _forget(self, digest: str) -> None:
         del self.names[digest]
+        self.grades.forget(digest)
         self.unsaved += 1
         for kind, jobs in self._jobs.items():
             left = [tuple(vote for vote in job if vote[0] != digest) for job in jobs]

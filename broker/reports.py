@@ -144,7 +144,7 @@ def progress(job: Job, vote: m.VoteRecord) -> m.Progress:
         cast=cast,
         asked=max(job.asked, len(job.seats)),
         leader=judged.answer,
-        leader_votes=round(judged.agreement * cast),
+        leader_votes=judged.votes.get(judged.answer or "", 0),
         answer_type=judged.answer_type,
         out=job.out,
     )

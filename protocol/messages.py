@@ -7,6 +7,7 @@ client and broker
     check   = CHECKED                     no reply: what came of a vote of a job that is checked
     ask     = STATUS NODEREPORT | JOBS JOBLIST | MODELS MODELLIST | SHOW ( REJECTED | JOBREPORT )
     heard   = ACK                         no reply: these verdicts need not be kept for me
+    grade   = GRADED                      no reply: whether a verdict is right, where that is known
     steer   = SCALE ( REJECTED | SCALED ) | DOWN STOPPING
 
 worker and broker
@@ -27,6 +28,7 @@ import msgspec
 from protocol.errors import Problem
 from protocol.ids import JobId, Seat, WorkerId
 from protocol.rows import BallotSeat as BallotSeat
+from protocol.rows import ConfidenceRow as ConfidenceRow
 from protocol.rows import Finish as Finish
 from protocol.rows import JobCounts as JobCounts
 from protocol.rows import JobRow as JobRow
@@ -96,6 +98,13 @@ class Checked(Message, frozen=True):
     job: JobId
     seat: Seat
     passed: bool
+
+
+class Graded(Message, frozen=True):
+    """The answer to this job's question is known: was the verdict right? The last word counts."""
+
+    job: JobId
+    right: bool
 
 
 class Ack(Message, frozen=True):
@@ -218,6 +227,7 @@ class ModelList(Message, frozen=True):
     """The answer to MODELS: those that are here first."""
 
     models: tuple[ModelReport, ...]
+    confidence: tuple[ConfidenceRow, ...] = ()
 
 
 class JobReport(Message, frozen=True):
@@ -348,7 +358,9 @@ class Stop(Message, frozen=True):
     reason: str = ""
 
 
-FromClient = Submit | Wait | Cancel | Checked | Ack | Status | Jobs | Models | Show | Scale | Down
+FromClient = (
+    Submit | Wait | Cancel | Checked | Graded | Ack | Status | Jobs | Models | Show | Scale | Down
+)
 FromWorker = Ready | Heartbeat | Vote | Abstain | Decline | Gone
 ToClient = (
     Accepted

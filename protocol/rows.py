@@ -101,6 +101,15 @@ class ModelReport(msgspec.Struct, frozen=True, gc=False):
     reliability: tuple[ReliabilityRow, ...] = ()
 
 
+class ConfidenceRow(msgspec.Struct, frozen=True, gc=False):
+    """What shares of the votes are worth here, for one answer type."""
+
+    answer_type: str
+    graded: int  # questions with known answers that were put to the models that are here
+    own: bool  # whether these bend what ships
+    told: tuple[tuple[int, int, float | None], ...]  # (votes for it, of, probability of right)
+
+
 class PeerReport(msgspec.Struct, frozen=True, gc=False):
     """One other node, as this one sees it."""
 

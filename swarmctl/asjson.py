@@ -106,9 +106,9 @@ def jobs(listed: m.JobList) -> Record:
     return {"jobs": _plain(listed.jobs), "more": listed.more}
 
 
-def models(rows: Sequence[m.ModelReport]) -> Record:
-    """Models that are here, then those that only past votes know."""
-    return {"models": _plain(list(rows))}
+def models(rows: Sequence[m.ModelReport], confidence: Sequence[m.ConfidenceRow]) -> Record:
+    """Models that are here, then those that only past votes know; what shares are worth here."""
+    return {"models": _plain(list(rows)), "confidence": _plain(list(confidence))}
 
 
 def job(r: m.JobReport) -> Record:

@@ -114,6 +114,11 @@ class Client:
             self.send(m.Ack(jobs))
             self._linger_ms = ACK_MS
 
+    def grade(self, job: JobId, right: bool) -> None:
+        """Tell whether this job's verdict is right. Lost with a broker that goes."""
+        with contextlib.suppress(NoBroker):
+            self.send(m.Graded(job, right))
+
     def receive(self, timeout_s: float) -> list[m.Message]:
         """What the broker says next, in order; empty when it says nothing for `timeout_s`."""
         if not self._socket.poll(max(0, round(timeout_s * 1000))):

@@ -62,7 +62,8 @@ def evaluate(
     """Compare one sample with the vote, on questions whose answers you know.
 
     Tells accuracy, the gain with its interval, tokens and time, by model and answer type. Every
-    seat is waited for, so that each number of seats can be told.
+    seat is waited for, so that each number of seats can be told. The node learns from it how far to
+    trust a share of its votes (swarmctl models info).
     """
     if (file is None) == (recorded is None):
         raise wrong(
@@ -103,10 +104,9 @@ def _ask(
 
     asked = cases.asked(file)
     job = msgspec.structs.replace(template(flags, rest), min_agreement=0.0)
-    with _opened(record) as out:
-        sink = Cases({question.id: gold for question, gold in asked}, out)
-        with any_node(job) as (client, asking):
-            batch.run(client, asking, [question for question, _ in asked], sink)
+    with _opened(record) as out, any_node(job) as (client, asking):
+        sink = Cases({question.id: gold for question, gold in asked}, out, client.grade)
+        batch.run(client, asking, [question for question, _ in asked], sink)
     return sink.cases, sink.failed
 
 

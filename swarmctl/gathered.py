@@ -1,22 +1,33 @@
 """Verdicts of a node on questions with known answers, gathered as cases. Shell."""
 
+from collections.abc import Callable
 from typing import IO
 
-from broker.voting.evaluate import Case, Sample
+from broker.voting.evaluate import Case, Sample, read
 from protocol import messages as m
+from protocol.ids import JobId
 from swarmctl.cases import line_of
 from swarmctl.questions import Question
 from swarmctl.results import Sink
 
 
 class Cases(Sink):
-    """`cases` in the order of the questions; each is written to `out` as it comes, if there is."""
+    """`cases` in the order of the questions; each is written to `out` as it comes, if there is.
 
-    def __init__(self, golds: dict[str | int, str], out: IO[bytes] | None) -> None:
+    The node is told of each verdict whether it is right (`grade`): it cannot know by itself.
+    """
+
+    def __init__(
+        self,
+        golds: dict[str | int, str],
+        out: IO[bytes] | None,
+        grade: Callable[[JobId, bool], None],
+    ) -> None:
         super().__init__(None, set(), json=False)
         self.cases: list[Case] = []
         self._golds = golds
         self._out = out
+        self._grade = grade
 
     def verdict(self, question: Question, v: m.Verdict) -> None:
         """One question's end, with all of its votes."""
@@ -31,6 +42,8 @@ class Cases(Sink):
             verdict=v.answer if v.outcome == "decided" else None,
         )
         self.cases.append(case)
+        if case.verdict is not None:
+            self._grade(v.job, case.verdict == read(case).gold)
         if self._out is not None:
             self._out.write(line_of(question.id, case))
             self._out.flush()

@@ -26,6 +26,7 @@ def info(model: Model = None, json: o.Json = False) -> None:
     """Show how reliable each model has been, by answer type, and what its votes weigh.
 
     Learned from the votes of past jobs in which several models took part; no answer is looked up.
+    Then what a share of the votes is worth here: how often such a winner is right.
     """
     from detect import home
     from protocol import messages as m
@@ -42,6 +43,7 @@ def info(model: Model = None, json: o.Json = False) -> None:
             f"no model {model!r}", f"known here: {have}", "swarmctl models info", Exit.NOT_FOUND
         )
     if json:
-        data(asjson.line(asjson.models(found)))
+        data(asjson.line(asjson.models(found, told.confidence)))
     else:
         data(models_text.models(found, wide(), ink(sys.stdout)))
+        data("\n" + models_text.confidence(told.confidence, wide(), ink(sys.stdout)))

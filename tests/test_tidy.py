@@ -39,6 +39,7 @@ PURE = [
     "broker/core.py",
     "broker/events.py",
     "broker/fleet.py",
+    "broker/grades.py",
     "broker/job.py",
     "broker/jobs.py",
     "broker/kept.py",

@@ -66,6 +66,7 @@ def parts(args: argparse.Namespace) -> dict[str, Part]:
         "picks": lambda: picks.figures(data, draws, seed),
         "stopping": lambda: stopping.figures(questions, draws, seed),
         "parallel": lambda: parallel.figures(questions, draws, seed),
+        "parallel, short answers": lambda: parallel.short_figures(data, draws, seed),
         "weighted": lambda: weighted.figures(data, seed),
         "cut": lambda: cut.figures(data, CUT_DRAWS * draws, seed),
         "calibration": lambda: calibrating.figures(

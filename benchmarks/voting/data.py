@@ -62,6 +62,25 @@ def boinf(folder: Path) -> list[Question]:
     return found
 
 
+def named(
+    identity: str,
+    kind: str,
+    answers: Sequence[str | None],
+    gold: str | None,
+    tokens: Sequence[int] = (),
+) -> Question:
+    """A question ("set/number") whose canonical answers become names, as those of `boinf` are."""
+    names = {a: f"c{i}" for i, a in enumerate(dict.fromkeys(answers)) if a is not None}
+    return Question(
+        group=(identity.partition("/")[0], ""),
+        id=identity,
+        answer_type=kind,
+        answers=tuple(names.get(a or "") for a in answers),
+        tokens=tuple(tokens),
+        gold=names.get(gold or "", "never given"),
+    )
+
+
 def reader(kind: str) -> Callable[[str | None], str | None]:
     """Canonical form of an answer that was cut out of its text before."""
 

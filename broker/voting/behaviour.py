@@ -65,7 +65,8 @@ def choose(
     The most `examples` right (number of the input -> expected `repr`), then the most company: on
     each input the programs with the same output, added up. Programs that agree on most inputs thus
     help each other, where the largest group alone would know nothing of its near twins. Raising
-    and None are no company. Of equals the first.
+    and None are no company. Of equals the first. Selection by agreement of outputs is
+    MBR-exec (Shi et al. 2022, arXiv 2204.11454), here input by input; decision 0103 measures it.
     """
     wanted = examples or {}
     company: dict[tuple[int, str | None], int] = {}
@@ -86,7 +87,8 @@ def choose(
 def calls(texts: Sequence[str], function: str, most: int = CALLS_MAX) -> list[str]:
     """Calls of this function with literal arguments in these texts, the most frequent first.
 
-    Only the inputs of tests that a model wrote are used: what it expects is often wrong.
+    Only the inputs of tests that a model wrote are used: what it expects is often wrong. Tests from
+    models are CodeT's idea (Chen et al. 2022, arXiv 2207.10397), which trusts both.
     """
     seen: dict[str, int] = {}
     start = f"{function}("

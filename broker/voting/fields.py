@@ -22,8 +22,8 @@ class Merged(msgspec.Struct, frozen=True):
 def merge(answers: Sequence[str]) -> Merged | None:
     """Per field the value given most often, of equals the first; fields that half the votes have.
 
-    `answers` are canonical JSON texts. None when they are not all objects, or no two agree in any
-    field.
+    Plurality field by field, our own rule; its oracle counts each field alone. `answers` are
+    canonical JSON texts. None when they are not all objects, or no two agree in any field.
     """
     objects = [json.loads(answer) for answer in answers]
     if not objects or not all(isinstance(o, dict) and len(o) <= FIELDS_MAX for o in objects):

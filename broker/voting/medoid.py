@@ -18,7 +18,8 @@ def central(texts: Sequence[str]) -> tuple[int, float]:
     Cosine of tf-idf vectors over words (smooth idf, as scikit-learn's TfidfVectorizer has it).
     Linear in the length of all texts together: the similarities of one text to all others add up
     to its product with the sum of all vectors, in which words of one text alone do not matter. Of
-    equals the first. Raises ValueError without texts.
+    equals the first. With cosine as the gain it is the choice of least Bayes risk (Kumar and Byrne,
+    NAACL 2004, section 2). Raises ValueError without texts.
     """
     if not texts:
         raise ValueError("no texts to compare")

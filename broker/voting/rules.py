@@ -78,6 +78,7 @@ class Judgement(msgspec.Struct, frozen=True):
     answer: str | None = None  # canonical
     agreement: float = 0.0  # the winner's share of the votes cast, by weight where votes have one
     margin: int = 0  # votes of the winner less those of the second
+    cast: int = 0  # votes that the agreement is a share of; 0: it says nothing of being right
     votes: dict[str, int] = {}  # votes by canonical answer, in order of arrival
     answer_type: str = ""  # as counted: "auto" is replaced by what was found
     confidence: float | None = None  # calibrated probability that the answer is right

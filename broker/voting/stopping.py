@@ -9,7 +9,11 @@ WAVE_LEADS = ((12, 2), (24, 3), (48, 4), (1 << 30, 5))
 
 
 def wave_lead(seats: int) -> int:
-    """Votes by which the leader must be ahead when the first of two waves is in."""
+    """Votes by which the leader must be ahead when the first of two waves is in.
+
+    Wald's sequential test between the two best answers is a lead in votes (ConSol, arXiv
+    2503.17587); how large is measured in decision 0100.
+    """
     return next(lead for below, lead in WAVE_LEADS if seats < below)
 
 

@@ -16,7 +16,12 @@ UNCOUNTED = frozenset({"text", "code"})
 
 
 class Tally:
-    """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller."""
+    """Mutable count of one job. A seat is cast or lost once; twice is a bug of the caller.
+
+    The answer given most often wins: self-consistency (Wang et al. 2022, arXiv 2203.11171, section
+    2). That the rest may stay away once the leader cannot be overtaken needs no statistics; when
+    `saving` may end is in `stopping`.
+    """
 
     __slots__ = (
         "_answers", "_casts", "_central", "_counts", "_cut", "_finder", "_heaviest", "_lost",
@@ -233,7 +238,7 @@ class Tally:
         assert answer is not None
         share = self._counts.by_answer[answer].weight / self._counts.weight
         return msgspec.structs.replace(
-            judged, winner=seat, answer=answer, agreement=share, margin=0, confidence=None
+            judged, winner=seat, answer=answer, agreement=share, margin=0, cast=0, confidence=None
         )
 
     def _by_field(self) -> Judgement | None:
@@ -251,6 +256,7 @@ class Tally:
             answer=merged.answer,
             agreement=merged.agreement,
             margin=0,
+            cast=0,
             confidence=None,
         )
 
@@ -263,6 +269,8 @@ class Tally:
         first = self._counts.first
         shown = first if outcome is not Outcome.TIED else None
         share = first.weight / self._counts.weight if first else 0.0
+        cast = sum(count.votes for count in self._counts.by_answer.values())
+        kind = self._finder.found
         return Judgement(
             outcome=outcome,
             reason=reason,
@@ -271,11 +279,8 @@ class Tally:
             agreement=share,
             margin=self._counts.margin,
             votes=self._counts.votes(),
-            answer_type=self._finder.found,
-            confidence=self._confidence(share) if outcome is Outcome.DECIDED else None,
+            cast=0 if kind in UNCOUNTED else cast,
+            answer_type=kind,
+            confidence=confidence(kind, share, cast) if outcome is Outcome.DECIDED else None,
             mode=self.rules.stop,
         )
-
-    def _confidence(self, share: float) -> float | None:
-        cast = sum(count.votes for count in self._counts.by_answer.values())
-        return confidence(self._finder.found, share, cast)

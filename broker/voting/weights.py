@@ -16,13 +16,16 @@ JOBS_KEPT = 2000
 PRIOR = 1.0
 """Right and wrong answers assumed of each voter before the first: the mode under Beta(2, 2)."""
 
-ANSWERS = 5
-"""Answers that a wrong voter chooses from: with 2 the weakest pull the rest down, and from 5 on
-nothing changes."""
+ANSWERS = 8
+"""Answers that a voter chooses from, the right one and those it is wrong in: with 2 the weakest
+pull the rest down, and from 5 to 12 nothing changes by more than chance."""
 
 MARGIN = 0.5
 """Taken off each voter's log-odds: weak voters err together, which looks like agreement, so what
 is learned without answers is too high, by a few points of accuracy."""
+
+DOUBTED = 0.8
+"""Where even the best is right less often than this, the others may overrule it."""
 
 NEAR = 0.05
 """Voters this close to the best are taken for equals; extra seats go to them."""
@@ -59,16 +62,20 @@ def learn(jobs: Sequence[Sequence[tuple[str, str]]]) -> dict[str, float]:
 
 
 def weights(reliability: Mapping[str, float]) -> dict[str, float]:
-    """Weight of each voter's vote: the log of its odds less MARGIN, never below 0.
+    """Weight of each voter's vote, at least 0: the log of its odds less MARGIN.
 
-    Log-odds are the best weights of independent voters (Nitzan and Paroush, Int. Econ. Rev. 23,
-    1982); the form for many answers is worse in practice. Where nobody is right often enough to
-    have a weight, the most reliable alone have one.
+    Log-odds are the best weights of independent voters that choose between two answers (Nitzan and
+    Paroush, Int. Econ. Rev. 23, 1982, theorem 1). Where that leaves one voter that the others could
+    not overrule even together, and it is DOUBTED, votes weigh as if wrong ones fell on ANSWERS - 1
+    answers alike: log(p * (ANSWERS - 1) / (1 - p)). Weak voters seldom agree but on what is right,
+    and that is all there is to correct their best. Among strong ones that form is worse.
     """
     found = {voter: max(0.0, log_odds(p) - MARGIN) for voter, p in reliability.items()}
-    if not any(found.values()):
-        best = leaders(reliability)
-        found = {voter: float(voter in best) for voter in reliability}
+    top = max(found.values(), default=0.0)
+    alone = sum(found.values()) < 2 * top or not top
+    if alone and max(reliability.values(), default=1.0) < DOUBTED:
+        more = math.log(ANSWERS - 1)
+        return {voter: max(0.0, log_odds(p) + more) for voter, p in reliability.items()}
     return found
 
 

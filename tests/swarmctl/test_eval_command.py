@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from broker.voting.calibration import OWN_NEEDED, confidence
 from broker.voting.evaluate import Case, Point, Sample, evaluate
 from swarmctl import cases, evaluate_text, plot
 from swarmctl.exits import Failure
@@ -99,6 +100,32 @@ def test_a_real_node_is_asked_and_its_votes_can_be_used_again(make_shell, tmp_pa
     (again,) = node.json("eval", "--recorded", str(kept))
     assert again["models"] == live["models"]
     assert again["all"]["one"] == live["all"]["one"]
+
+
+def test_a_node_learns_from_known_answers_how_far_to_trust_its_votes(make_shell, tmp_path):
+    """Its one model says 42 whatever is asked; that is right in one question of three."""
+    node = make_shell()
+    up = ("up", "--detach", "--model", "scripted:answers=#### 42;tokens=2", "--slots", "8")
+    assert node.run(*up)[0] == 0
+    ask = ("submit", "How many are left?", "-n", "3", "--seed", "1")
+    (before,) = node.json(*ask)
+    assert before["confidence"] == confidence("number", 1.0, before["cast"])
+    questions = tmp_path / "q.jsonl"
+    lines = [
+        {"prompt": f"How many, {i}?", "answer": 42 if i % 3 == 0 else 7} for i in range(OWN_NEEDED)
+    ]
+    questions.write_text("\n".join(json.dumps(line) for line in lines))
+    for _ in range(2):  # the second time nothing is new
+        assert node.run("eval", str(questions), "-n", "3")[0] == 0
+    (after,) = node.json(*ask)
+    assert after["answer"] == before["answer"] == "42"
+    assert abs(after["confidence"] - 1 / 3) < 0.2 < before["confidence"] - after["confidence"]
+    (number,) = [r for r in node.json("models", "info")[0]["confidence"] if r["own"]]
+    assert (number["answer_type"], number["graded"]) == ("number", OWN_NEEDED)
+    assert f"number\t{OWN_NEEDED} questions of yours\t" in node.run("models", "info")[1]
+    assert node.run("down")[0] == 0
+    assert node.run(*up)[0] == 0
+    assert node.json(*ask)[0]["confidence"] == after["confidence"]
 
 
 def test_what_is_recorded_is_read_back(tmp_path):

@@ -28,6 +28,23 @@ def test_what_is_not_known_is_a_dash_and_a_model_that_left_says_so():
     assert models_text.models([], 80) == "no model is here: swarmctl up"
 
 
+def test_what_a_share_is_worth_is_told_with_where_it_is_known_from():
+    told = ((8, 8, 0.977), (6, 8, 0.9), (4, 8, None))
+    rows = [
+        m.ConfidenceRow("label", 0, False, ((8, 8, None), (6, 8, None), (4, 8, None))),
+        m.ConfidenceRow("latex", 3, False, told),
+        m.ConfidenceRow("literal", 0, False, told),
+        m.ConfidenceRow("number", 31, True, told),
+    ]
+    assert models_text.confidence(rows, None).splitlines() == [
+        "ANSWERS\tKNOWN FROM\t8 OF 8\t6 OF 8\t4 OF 8",
+        "label\tnothing yet\t-\t-\t-",
+        "latex\tvotes on record (3 questions of yours: too few)\t98%\t90%\t-",
+        "literal\tvotes on record\t98%\t90%\t-",
+        "number\t31 questions of yours\t98%\t90%\t-",
+    ]
+
+
 def test_two_models_that_vote_together_are_compared(make_shell):
     shell = make_shell()
     assert shell.run("up", "--detach", "--model", "scripted:answers=1*3,2", "--slots", "1")[0] == 0

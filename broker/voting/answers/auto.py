@@ -17,6 +17,9 @@ VOTES_SEEN = 3
 """Votes that decide on the type where the prompt does not say; also never more than half of the
 seats, so that nothing is decided before the type is."""
 
+SENTENCE_WORDS = 5
+"""With a full stop, so many words are prose: labels that all differ would be no verdict."""
+
 JSON_ASKED = re.compile(r"\bjson\b", re.IGNORECASE)
 CODE_ASKED = re.compile(
     r"\b(?:write|implement|complete|fix|refactor)\b[^.?!\n]{0,60}\b(?:function|code|program|script|class|method)\b"
@@ -67,9 +70,12 @@ def of_vote(text: str) -> str:
         return "json"
     if NUMBER.fullmatch(text) or NUMBER.match((after_marker(text) or "")[:LABEL_CHARS_MAX]):
         return "number"
-    if len(text) <= LABEL_CHARS_MAX // 4 and "\n" not in text:
-        return "label"
-    return "text"
+    short = len(text) <= LABEL_CHARS_MAX // 4 and "\n" not in text
+    return "label" if short and not _is_sentence(text) else "text"
+
+
+def _is_sentence(text: str) -> bool:
+    return text.endswith((".", "!", "?")) and len(text.split()) >= SENTENCE_WORDS
 
 
 class TypeFinder:

@@ -32,6 +32,9 @@ READERS: dict[str, Callable[[str], str | None]] = {
 def extract(text: str, answer_type: str, choices: Sequence[str] = ()) -> str | None:
     """Canonical answer in a vote's text, or None: it abstains.
 
+    Votes are compared by extracted answers and not by texts, as in self-consistency (Wang et al.
+    2022, arXiv 2203.11171, section 2).
+
     `answer_type` is any of ANSWER_TYPES but "auto", which needs all the votes (see `auto`).
     Time and memory are bounded by TEXT_CHARS_MAX whatever the text holds. Raises KeyError for an
     unknown type.

@@ -28,7 +28,7 @@ def read_json(text: str) -> str | None:
 
 
 def dump(value: object) -> str:
-    """Canonical JSON text."""
+    """Canonical JSON text: keys sorted, no blanks, as in RFC 8785, but letters as they are."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -1,5 +1,6 @@
 """Answers that are a short word or phrase: a name, a class, yes or no."""
 
+import re
 import unicodedata
 
 from broker.voting.answers.marked import after_marker, last_box
@@ -9,6 +10,13 @@ LABEL_CHARS_MAX = 200
 
 ARTICLES = ("the ", "a ", "an ")
 EDGE = " \t\r\n\"'`*_.,;:!?()[]{}<>#$“”‘’«»-–—"
+
+LEAD_IN = re.compile(
+    r"(?:the )?(?:label|class|classification|category|sentiment|emotion|intent|topic|type|language|"
+    r"prediction|result|output|verdict)(?: is|:)[\W_]+(?=\w)"
+)
+"""What some voters write before a label that others write alone; of folded text. Only what names no
+answer by itself: "Team A: 3" and "Team B: 3" are two."""
 
 
 def folded(text: str) -> str:
@@ -29,6 +37,8 @@ def read_label(text: str) -> str | None:
 
 
 def _bare(label: str) -> str:
+    if lead := LEAD_IN.match(label):
+        label = label[lead.end() :]
     for article in ARTICLES:
         if label.startswith(article) and len(label) > len(article):
             return label[len(article) :]

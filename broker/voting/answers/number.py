@@ -22,7 +22,11 @@ LATEX_NOISE = re.compile(r"\\(?:text|mathrm|mbox)\{[^{}]{0,200}\}|\\[!,;: ]|\\\$
 
 
 def read_number(text: str) -> str | None:
-    """Canonical number (a decimal, or p/q) of this text; None when there is none."""
+    """Canonical number (a decimal, or p/q, without unit) of this text; None when there is none.
+
+    "####" is GSM8K's own marker (Cobbe et al. 2021, arXiv 2110.14168); the last number as a
+    fallback is the flexible filter of lm-evaluation-harness.
+    """
     for part in (last_box(text), after_marker(text)):
         if part:
             found = _result(_unlatex(part[:TAIL_CHARS]))

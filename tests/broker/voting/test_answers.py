@@ -46,6 +46,12 @@ literal  | f(2)                                           | -
 literal  | None                                           | None
 label    | The answer is Paris.                           | paris
 label    | **Paris**                                      | paris
+label    | Sentiment: positive                            | positive
+label    | The sentiment is **positive**.                 | positive
+label    | **Category:** "Sports"                         | sports
+label    | Team A: 3                                      | team a: 3
+label    | Type:                                          | type
+label    | The type is A                                  | a
 label    | The Netherlands                                | netherlands
 text     | two   words                                    | two words
 latex    | $\boxed{x = \dfrac{1}{2}}$                     | 0.5

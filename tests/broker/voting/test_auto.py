@@ -31,6 +31,8 @@ def test_a_prompt_says_what_it_wants(row: str) -> None:
         ('{"a": 1}', "json"),
         ("```python\nx = 1\n```", "code"),
         ("Paris", "label"),
+        ("The sentiment is positive.", "label"),
+        ("I think so, because it rains.", "text"),
         ("The sea is wide. " * 20, "text"),
     ],
 )
