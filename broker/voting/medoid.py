@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 WORD = re.compile(r"\w+")
 
-WORDS_MAX = 20_000
-"""Words of one text that are compared, its first: four times what a long answer has."""
+CHARS_MAX = 100_000
+"""Characters of one text that are compared, its first: four times what a long answer has."""
 
 
 def central(texts: Sequence[str]) -> tuple[int, float]:
@@ -44,7 +44,7 @@ def ranked(texts: Sequence[str]) -> list[tuple[int, float]]:
 
 def unit_vectors(texts: Sequence[str]) -> list[dict[str, float]]:
     """tf-idf vectors of length 1; of length 0 for a text without words."""
-    counts = [Counter(WORD.findall(text.lower())[:WORDS_MAX]) for text in texts]
+    counts = [Counter(WORD.findall(text[:CHARS_MAX].lower())) for text in texts]
     seen = Counter(word for count in counts for word in count)
     idf = {word: math.log((1 + len(texts)) / (1 + df)) + 1 for word, df in seen.items()}
     return [_unit({word: tf * idf[word] for word, tf in count.items()}) for count in counts]
