@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types format sim chaos clean
+.PHONY: demo test check lint types format sim chaos fuzz clean
 
 # Compiling llama-cpp-python from its source package takes 5 to 10 minutes once; pip keeps the wheel.
 $(VENV)/.app: pyproject.toml
@@ -43,6 +43,10 @@ sim: $(VENV)/.dev
 # Kills of the broker, of workers and of clients under load; COUNT of each. 1,000 take half an hour.
 chaos: $(VENV)/.dev
 	SWARM_CHAOS_KILLS=$(or $(COUNT),1000) $(BIN)/python -m pytest -q tests/chaos --timeout 7200
+
+# Random bytes into every decoder and extractor: SECONDS for each of the TARGETS (all: nine). Needs Linux.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

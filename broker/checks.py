@@ -7,6 +7,7 @@ the candidates are told again, and the client says again what it knows.
 
 from broker.voting import Outcome
 from broker.voting.stopping import first_wave
+from protocol.limits import STOPPED_CHARS_MAX
 
 
 class Checks:
@@ -16,7 +17,7 @@ class Checks:
     all: every seat is waited for and tried, so that the verdict says how many pass.
     """
 
-    __slots__ = ("_seats", "_stop", "_winner", "_without", "candidates", "wanted")
+    __slots__ = ("_seats", "_stop", "_told", "_winner", "_without", "candidates", "wanted")
 
     def __init__(self, seats: int, stop: str) -> None:
         self._seats = seats
@@ -25,6 +26,7 @@ class Checks:
         self.candidates: dict[int, bool | None] = {}  # by seat; None: not tried yet
         self._without = 0  # seats that ended without a candidate
         self._winner: int | None = None  # the first that passed
+        self._told = ""  # what the client says of the end
 
     def candidate(self, seat: int) -> None:
         """Take a vote that can be tried."""
@@ -35,11 +37,12 @@ class Checks:
         self._without += 1
         self._open_more()
 
-    def result(self, seat: int, passed: bool) -> bool:
+    def result(self, seat: int, passed: bool, told: str = "") -> bool:
         """What came of a candidate; False when it is none, or was told before: nothing changes."""
         if self.candidates.get(seat, False) is not None:
             return False
         self.candidates[seat] = passed
+        self._told = told[:STOPPED_CHARS_MAX] or self._told
         if passed and self._winner is None:
             self._winner = seat
         self._open_more()
@@ -73,9 +76,10 @@ class Checks:
         out = self._seats - self.tried - self._without
         if self._winner is not None and (self._stop != "all" or not out):
             told = f"passed the check ({self.passed} of {self.tried} tried)"
-            return Outcome.DECIDED, told, self._winner
+            return Outcome.DECIDED, self._told or told, self._winner
         if out:
             return Outcome.PENDING, "", None
         if not self.candidates:
             return Outcome.TIED, "no candidate to check", None
-        return Outcome.TIED, f"no candidate passed the check ({self.tried} tried)", None
+        told = f"no candidate passed the check ({self.tried} tried)"
+        return Outcome.TIED, self._told or told, None

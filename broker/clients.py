@@ -139,7 +139,8 @@ def cancel(state: State, route: Route, said: m.Cancel, now: float) -> None:
 def checked(state: State, route: Route, said: m.Checked, now: float) -> None:
     """A client has tried a vote; what is late or repeated changes nothing."""
     job = state.jobs.open.get(said.job)
-    if job is not None and job.checks is not None and job.checks.result(said.seat, said.passed):
+    checks = job.checks if job is not None else None
+    if job is not None and checks and checks.result(said.seat, said.passed, said.stopped):
         conduct.judge(state, job, now)
 
 

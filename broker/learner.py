@@ -40,7 +40,7 @@ class Learner:
             past = msgspec.msgpack.decode(self._path.read_bytes(), type=Past)
         except (OSError, ValueError):
             return None
-        return past if _sound(past) else None
+        return past if sound(past) else None
 
     def perform(self, asked: Learn | KeepPast) -> None:
         """Do what the core asks; `wake` is called when something has been learned."""
@@ -67,7 +67,7 @@ class Learner:
         return [self._done.popleft()] if self._done else []
 
 
-def _sound(past: Past) -> bool:
+def sound(past: Past) -> bool:
     """Whether its numbers fit together: it is a file, and anybody may have written it."""
     count = len(past.digests)
     if len(past.models) != count or len(set(past.digests)) != count:

@@ -136,7 +136,7 @@ def _after(job: Job, at: float | None) -> float | None:
 
 def progress(job: Job, vote: m.VoteRecord) -> m.Progress:
     """One vote as it came in, and how the count stands now."""
-    judged = job.judge()
+    judged = job.judge() if job.out else job.tally.judge()
     cast = sum(seat.state == "voted" for seat in job.seats)
     return m.Progress(
         job=job.id,

@@ -42,5 +42,8 @@ STOP_STRINGS_MAX = 8
 NAME_CHARS_MAX = 128
 """Names of jobs, nodes, workers and models, as they stand in tables and logs."""
 
+STOPPED_CHARS_MAX = 600
+"""Of what a client says of its check, for the verdict: a few sentences."""
+
 JOBS_LISTED_MAX = 1000
 """Rows in one JOBS report."""

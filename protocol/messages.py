@@ -98,6 +98,7 @@ class Checked(Message, frozen=True):
     job: JobId
     seat: Seat
     passed: bool
+    stopped: str = ""  # why the job ends so, if it ends with this; at most STOPPED_CHARS_MAX count
 
 
 class Graded(Message, frozen=True):
@@ -171,7 +172,7 @@ class Progress(Message, frozen=True):
     vote: VoteRecord
     cast: int
     asked: int
-    leader: str | None = None
+    leader: str | None = None  # of a checked job what the count would take, once no seat is out
     leader_votes: int = 0
     answer_type: str = ""  # as counted so far
     out: int = 0  # seats that may still be answered

@@ -101,7 +101,7 @@ def _is_told(checker: Tries | None) -> bool:
 def _try(client: Client, job: JobId, checker: Tries, progress: Progress) -> None:
     """Say what came of the candidates that were tried since the last look."""
     for tried in checker.poll():
-        client.send(m.Checked(job=job, seat=tried.seat, passed=tried.passed))
+        client.send(m.Checked(job, tried.seat, tried.passed, tried.stopped))
         if checker.told:
             progress.clear()
             talk(render.tried(tried.seat, tried.passed, tried.why, ink(sys.stderr)))

@@ -42,6 +42,7 @@ class Tried(msgspec.Struct, frozen=True):
     seat: Seat
     passed: bool
     why: str  # in a line, for people
+    stopped: str = ""  # for the verdict, if the job ends with this
 
 
 class _Run:

@@ -125,7 +125,8 @@ def _opened(path: str | None) -> Iterator[IO[bytes] | None]:
 
 def _tell(cases: "Sequence[Case]", refused: int, plot: str | None, json: bool) -> None:
     from broker.voting.evaluate import evaluate as figures_of
-    from swarmctl import asjson, evaluate_text
+    from broker.voting.evaluate import read
+    from swarmctl import asjson, equations, evaluate_text
     from swarmctl.out import data, ink, talk, wide
 
     with_votes = [case for case in cases if case.votes]
@@ -136,7 +137,8 @@ def _tell(cases: "Sequence[Case]", refused: int, plot: str | None, json: bool) -
             "swarmctl status",
             Exit.NO_ROOM,
         )
-    found = figures_of(cases, random.Random(SEED))  # noqa: S311 - resampling is no secret
+    reads, note = equations.merge([read(case) for case in cases])
+    found = figures_of(reads, random.Random(SEED))  # noqa: S311 - resampling is no secret
     if plot is not None:
         _draw(found, plot)
     if json:
@@ -144,6 +146,8 @@ def _tell(cases: "Sequence[Case]", refused: int, plot: str | None, json: bool) -
     else:
         data(evaluate_text.evaluation(found, wide(), ink(sys.stdout)))
         talk(evaluate_text.conclusion(found))
+    if note and not json:
+        talk(f"note: {note}")
     if refused:
         talk(f"note: {refused} questions were refused by the node and are not counted")
 

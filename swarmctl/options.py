@@ -50,6 +50,13 @@ Check = Annotated[
 CheckTimeout = Annotated[
     str | None, typer.Option(help="For one run of --check; it fails then. [10s]", metavar="TIME")
 ]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        help="For prose: this model compares two or three finalists, each pair in both orders.",
+        metavar="MODEL",
+    ),
+]
 Local = Annotated[bool, typer.Option("--local", help="Only voters of this node.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Print the job id and leave.")]
 File = Annotated[

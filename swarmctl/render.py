@@ -59,7 +59,7 @@ def tried(seat: int, passed: bool, why: str, ink: Ink = PLAIN) -> str:
 def verdict(v: m.Verdict, ink: Ink = PLAIN) -> str:
     """How clear it was, why it stopped, and what that saved."""
     lines = [_outcome(v, ink)]
-    lines.append(f"  {_counts(v)}; {v.stopped}")
+    lines.append(f"  {_counts(v)}" if v.passed else f"  {_counts(v)}; {safe_text(v.stopped)}")
     kind = ", ".join(part for part in (v.answer_type, v.mode) if part)
     cost = f"{plural(v.tokens, 'token')} in {seconds(v.time_s)}"
     saved = f"; {plural(v.cancelled, 'seat')} not needed" if v.cancelled else ""
@@ -72,8 +72,7 @@ def verdict(v: m.Verdict, ink: Ink = PLAIN) -> str:
 
 def _outcome(v: m.Verdict, ink: Ink) -> str:
     if v.outcome == "decided" and v.passed:
-        tried = f"{v.passed} of {plural(v.tried, 'vote')} tried passed"
-        return f"{ink.green('decided')} by the check: {tried}"
+        return f"{ink.green('decided')}: {safe_text(v.stopped)}"
     if v.outcome == "decided":
         votes = sum(vote.answer is not None for vote in v.votes)
         share = f"{_for_it(v)} of {plural(votes, 'vote')} ({v.agreement:.0%})"

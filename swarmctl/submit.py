@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from detect.home import Home
     from protocol import messages as m
     from swarmctl.behaving import Behaving
+    from swarmctl.check import Checker
     from swarmctl.client import Client
+    from swarmctl.judge import Judge
 
 
 def submit(
@@ -34,6 +36,7 @@ def submit(
     min_agreement: o.MinAgreement = None,
     check: o.Check = None,
     check_timeout: o.CheckTimeout = None,
+    judge: o.Judge = None,
     local: o.Local = False,
     detach: o.Detach = False,
     file: o.File = None,
@@ -57,13 +60,14 @@ def submit(
     }
     _check_together(prompt, detach, file, out)
     _check_alone(check, check_timeout, detach, file)
+    _judge_alone(judge, check, detach, file)
     rest = {"choices": _choices(choices), "system": system, "seed": seed, "model": model}
     if file is not None:
         _submit_file(file, out, flags, rest, json)
     elif detach:
         _submit_detached(prompt, flags, rest, json)
     else:
-        _submit_one(prompt, flags, rest, json, _command(check, check_timeout))
+        _submit_one(prompt, flags, rest, json, check=_command(check, check_timeout), judge=judge)
 
 
 def _check_together(prompt: str | None, detach: bool, file: str | None, out: str | None) -> None:
@@ -85,6 +89,20 @@ def _check_alone(check: str | None, timeout: str | None, detach: bool, file: str
         raise wrong(
             f"--check with {other}",
             "the command runs here, while the votes of one question come in",
+            f"leave {other} out",
+        )
+
+
+def _judge_alone(judge: str | None, check: str | None, detach: bool, file: str | None) -> None:
+    if judge is None:
+        return
+    if not judge.strip():
+        raise wrong("--judge is empty", "a model is wanted", "see swarmctl models info")
+    others = {"--check": check is not None, "--detach": detach, "--file": file is not None}
+    for other in [name for name, given in others.items() if given]:
+        raise wrong(
+            f"--judge with {other}",
+            "the check decides" if other == "--check" else "this command asks the judge",
             f"leave {other} out",
         )
 
@@ -152,25 +170,29 @@ def _submit_one(
     flags: dict[str, Any],
     rest: dict[str, Any],
     json: bool,
+    *,
     check: tuple[str, float] | None,
+    judge: str | None,
 ) -> None:
     import msgspec
 
     from swarmctl import questions, uuid7
     from swarmctl.ask import Interrupted, ask
-    from swarmctl.check import Checker
     from swarmctl.client import exit_code
+    from swarmctl.judge import refuse_absent
     from swarmctl.out import talk, watched
 
     told = watched() and not json
     job = msgspec.structs.replace(
         template(flags, rest), job=uuid7.job_id(), prompt=questions.prompt(prompt), watch=told
     )
-    checker = Checker(*check, told=told) if check else _behaving(job, None if json else talk)
+    checker = _checker(job, check, judge, flags)
     if checker is not None:
         job = checker.put(job)
     code: int = Exit.INTERRUPTED
     with any_node(job) as (client, asked), checker or contextlib.nullcontext():
+        if judge:
+            refuse_absent(judge, client)
         try:
             verdict = ask(client, asked, checker)
             code = exit_code(verdict)
@@ -184,7 +206,33 @@ def _submit_one(
     raise typer.Exit(code)
 
 
-def _behaving(job: "m.Submit", say: "Callable[[str], None] | None") -> "Behaving | None":
+def _checker(
+    job: "m.Submit",
+    check: tuple[str, float] | None,
+    judge: str | None,
+    flags: dict[str, Any],
+) -> "Checker | Judge | Behaving | None":
+    """Who picks among the votes, where it is not the count."""
+    if check is not None:
+        from swarmctl.check import Checker
+
+        return Checker(*check, told=job.watch)
+    if judge is None:
+        return _behaving(job)
+
+    from detect import home
+    from swarmctl.client import is_listening
+    from swarmctl.judge import Judge, refuse_misuse
+
+    refuse_misuse(job, flags["min_agreement"] is not None)
+    here = home.find()
+    if not is_listening(here):
+        because = "a private one would hold one model, and no judge beside it"
+        raise NoBroker("no node runs here", because, "swarmctl up --detach")
+    return Judge(judge, here, job)
+
+
+def _behaving(job: "m.Submit") -> "Behaving | None":
     """Who compares programs by what they do, when it is programs that are asked for."""
     if job.votes == 1 or job.choices or job.answer not in ("auto", "code"):
         return None
@@ -202,7 +250,7 @@ def _behaving(job: "m.Submit", say: "Callable[[str], None] | None") -> "Behaving
             why,
             "--check CMD, which runs your own command, or --answer text",
         )
-    return Behaving(job.prompt, job.min_agreement, say or (lambda sentence: None))
+    return Behaving(job.prompt, job.min_agreement)
 
 
 def _print(verdict: "m.Verdict", json: bool) -> None:

@@ -188,9 +188,10 @@ class Worker:
             return [
                 self._decline(ballot.job, seat, "the worker is leaving") for seat in ballot.seats
             ]
-        # Seats said again: the newer attempt counts.
-        actions = self._drop(ballot.job, frozenset(seat.seat for seat in ballot.seats))
-        for seat in ballot.seats:
+        # Seats said again, on this ballot or an earlier one: the last counts.
+        seats = {seat.seat: seat for seat in ballot.seats}
+        actions = self._drop(ballot.job, frozenset(seats))
+        for seat in seats.values():
             if self._load() >= SEATS_PER_SLOT * self.slots:
                 actions.append(self._decline(ballot.job, seat, "every slot is taken"))
                 continue

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from broker.voting.answers import extract
+from broker.voting.answers.latex import normal
+from broker.voting.answers.marked import last_box
 from broker.voting.counts import WEIGHT_UNIT, Counts
 from broker.voting.rules import SEATS_MAX, Cast, Rules
 from broker.voting.tally import Tally
@@ -111,11 +113,10 @@ class Evaluation(msgspec.Struct, frozen=True):
     weighted: Figures | None  # votes weighed by what the other half of the questions showed
 
 
-def evaluate(cases: Sequence[Case], rng: random.Random) -> Evaluation:
+def evaluate(reads: Sequence[Read], rng: random.Random) -> Evaluation:
     """All figures of these cases. Raises ValueError when there are none."""
-    if not cases:
+    if not reads:
         raise ValueError("no question with votes")
-    reads = [read(case) for case in cases]
     winners = [one.won for one in reads]
     kinds = sorted({one.kind for one in reads})
     by_kind = {
@@ -158,11 +159,38 @@ def read(case: Case) -> Read:
         tally.cast(Cast(seat, vote.text, vote.finish, vote.model))
     judged = tally.judge()
     kind = judged.answer_type
-    gold = extract(case.gold, kind, case.choices)
     answers = tuple(tally.answer_of(seat) for seat in range(len(votes)))
-    known = case.gold.strip() if gold is None else gold
     won = case.verdict if case.judged else judged.answer if votes else None
-    return Read(kind, known, answers, won, case)
+    return Read(kind, _known(case, kind), answers, won, case)
+
+
+def _known(case: Case, kind: str) -> str:
+    """The known answer in the form of the votes'; of LaTeX all of it, as if it stood in a box."""
+    if kind == "latex" and last_box(case.gold) is None:
+        return normal(case.gold) or case.gold.strip()
+    return extract(case.gold, kind, case.choices) or case.gold.strip()
+
+
+def merged(one: Read, same: Mapping[str, str]) -> Read:
+    """The case with answers that are equal as one: `same` has another form of each that has one.
+
+    A verdict that a node gave stays; one that was counted here is counted again.
+    """
+    answers = tuple(None if a is None else same.get(a, a) for a in one.answers)
+    won = None if one.won is None else same.get(one.won, one.won)
+    if not one.case.judged:
+        won = _count(answers)
+    return msgspec.structs.replace(one, gold=same.get(one.gold, one.gold), answers=answers, won=won)
+
+
+def _count(answers: Sequence[str | None]) -> str | None:
+    """The answer with most votes, of equals the first to reach them; one alone wins nothing."""
+    counts = Counts()
+    for seat, answer in enumerate(answers):
+        if answer is not None:
+            counts.add(answer, seat, 1)
+    first = counts.first
+    return first.answer if first and (first.votes > 1 or len(counts.by_answer) == 1) else None
 
 
 def winner(one: Read, weight: Mapping[str, float]) -> str | None:

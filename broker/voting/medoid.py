@@ -8,21 +8,28 @@ from collections.abc import Sequence
 
 WORD = re.compile(r"\w+")
 
-WORDS_MAX = 20_000
-"""Words of one text that are compared, its first: four times what a long answer has."""
+CHARS_MAX = 100_000
+"""Characters of one text that are compared, its first: four times what a long answer has."""
 
 
 def central(texts: Sequence[str]) -> tuple[int, float]:
     """Index of the text nearest to all others, and its mean similarity to them, 0 to 1.
 
-    Cosine of tf-idf vectors over words (smooth idf, as scikit-learn's TfidfVectorizer has it).
-    Linear in the length of all texts together: the similarities of one text to all others add up
-    to its product with the sum of all vectors, in which words of one text alone do not matter. Of
-    equals the first. With cosine as the gain it is the choice of least Bayes risk (Kumar and Byrne,
-    NAACL 2004, section 2). Raises ValueError without texts.
+    Of equals the first. With cosine as the gain it is the choice of least Bayes risk (Kumar and
+    Byrne, NAACL 2004, section 2). Raises ValueError without texts.
     """
     if not texts:
         raise ValueError("no texts to compare")
+    return ranked(texts)[0]
+
+
+def ranked(texts: Sequence[str]) -> list[tuple[int, float]]:
+    """As `central`, of every text, the nearest to the others first.
+
+    Cosine of tf-idf vectors over words (smooth idf, as scikit-learn's TfidfVectorizer has it).
+    Linear in the length of all texts together: the similarities of one text to all others add up
+    to its product with the sum of all vectors, in which words of one text alone do not matter.
+    """
     vectors = unit_vectors(texts)
     total: dict[str, float] = {}
     for vector in vectors:
@@ -31,13 +38,14 @@ def central(texts: Sequence[str]) -> tuple[int, float]:
     nearness = [
         sum(value * (total[word] - value) for word, value in vector.items()) for vector in vectors
     ]
-    best = max(range(len(texts)), key=lambda i: round(nearness[i], 9))
-    return best, nearness[best] / (len(texts) - 1) if len(texts) > 1 else 1.0
+    order = sorted(range(len(texts)), key=lambda i: (-round(nearness[i], 9), i))
+    others = len(texts) - 1
+    return [(i, nearness[i] / others if others else 1.0) for i in order]
 
 
 def unit_vectors(texts: Sequence[str]) -> list[dict[str, float]]:
     """tf-idf vectors of length 1; of length 0 for a text without words."""
-    counts = [Counter(WORD.findall(text.lower())[:WORDS_MAX]) for text in texts]
+    counts = [Counter(WORD.findall(text[:CHARS_MAX].lower())) for text in texts]
     seen = Counter(word for count in counts for word in count)
     idf = {word: math.log((1 + len(texts)) / (1 + df)) + 1 for word, df in seen.items()}
     return [_unit({word: tf * idf[word] for word, tf in count.items()}) for count in counts]

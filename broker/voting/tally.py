@@ -164,12 +164,13 @@ class Tally:
     def _backed(self) -> bool:
         """Whether two votes agree, or learned weights put one voter above the others.
 
-        A vote that stands alone among others that differ settles nothing.
+        A vote that stands alone among others that differ settles nothing. Of prose the heaviest
+        voters' texts are compared (`_most_reliable`), not the first of them taken.
         """
         first = self._counts.first
         if first is None or self._finder.found == "code":
             return False  # equal programs are most often equally empty
-        return first.votes > 1 or bool(self._weights)
+        return first.votes > 1 or (bool(self._weights) and self._finder.found not in UNCOUNTED)
 
     def _unchangeable(self) -> tuple[Outcome, str] | None:
         """No future of the seats still out changes the outcome.

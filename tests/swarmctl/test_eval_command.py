@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from broker.voting.calibration import OWN_NEEDED, confidence
-from broker.voting.evaluate import Case, Point, Sample, evaluate
+from broker.voting.evaluate import Case, Point, Sample, evaluate, read
 from swarmctl import cases, evaluate_text, plot
 from swarmctl.exits import Failure
 
@@ -43,7 +43,7 @@ def test_votes_on_record_need_no_node(shell, votes):
 
 def test_what_is_not_on_record_is_a_dash_and_the_best_model_is_named():
     votes = (Sample("good", "#### 1"), Sample("bad", "#### 2"), Sample("bad", "#### 2"))
-    found = evaluate([Case("1", votes, "number")] * 4, random.Random(1))
+    found = evaluate([read(Case("1", votes, "number"))] * 4, random.Random(1))
     told = evaluate_text.evaluation(found, None).splitlines()
     assert told[1].endswith("\t- -> -\t- -> -")
     assert told[4] == "good\t4\t100.0%\t-"

@@ -83,8 +83,9 @@ def test_a_tie_names_the_answers_and_claims_none():
 
 
 def test_what_a_check_decided_is_told_as_such():
-    checked = msgspec.structs.replace(DECIDED, tried=3, passed=1, margin=-1)
-    assert render.verdict(checked).startswith("decided by the check: 1 of 3 votes tried passed\n")
+    why = "passed the check (1 of 3 tried)"
+    checked = msgspec.structs.replace(DECIDED, tried=3, passed=1, margin=-1, stopped=why)
+    assert render.verdict(checked).startswith("decided: passed the check (1 of 3 tried)\n")
     assert render.tried(4, True, "exit code 0") == "  seat 4 passed the check"
     why = "exit code 1: \x1b[2Jboom " + "x" * 500
     told = render.tried(4, False, why)

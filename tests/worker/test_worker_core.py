@@ -69,6 +69,15 @@ def rig() -> Rig:
     return Rig()
 
 
+def test_a_seat_that_a_ballot_names_twice_is_answered_once() -> None:
+    rig = Rig()
+    twice = (m.BallotSeat(Seat(0), 5, 1), m.BallotSeat(Seat(0), 6, 2))
+    rig.do(core.Told(m.Ballot(JobId("j"), twice, "How many?", 5.0)))
+    assert [action.key.attempt for action in rig.slots.values()] == [2]
+    (said,) = rig.finish(next(iter(rig.slots)))
+    assert (said.seat, said.attempt) == (0, 2)
+
+
 def test_seats_fill_the_slots_and_the_rest_waits(rig: Rig) -> None:
     assert rig.ballot("a", 4) == []
     assert (len(rig.core.running), len(rig.core.waiting)) == (2, 2)

@@ -2,7 +2,7 @@
 
 import re
 
-from broker.voting.answers.extraction import TEXT_CHARS_MAX
+from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX
 from broker.voting.answers.jsontext import find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
@@ -23,7 +23,7 @@ SENTENCE_WORDS = 5
 JSON_ASKED = re.compile(r"\bjson\b", re.IGNORECASE)
 CODE_ASKED = re.compile(
     r"\b(?:write|implement|complete|fix|refactor)\b[^.?!\n]{0,60}\b(?:function|code|program|script|class|method)\b"
-    r"|^\s*def \w+\(.*\).*:\s*$",
+    r"|^[ \t]{0,80}def \w{1,80}\([^\n]{0,400}:[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 QUANTITIES = (
@@ -60,7 +60,7 @@ def of_prompt(prompt: str) -> str | None:
 
 def of_vote(text: str) -> str:
     """Answer type that a vote's text looks like; "text" when nothing marks an answer."""
-    text = text.strip()
+    text = text[-LOOKED_AT["json"] :].strip()
     box = last_box(text)
     if box is not None:
         return "number" if NUMBER.fullmatch(box) else "latex"

@@ -7,7 +7,7 @@ from broker.voting.answers.label import folded
 from broker.voting.answers.marked import after_marker, last_box
 
 LETTER_LOOK = re.compile(
-    r"(?:\(([A-Za-z])\)|\b([A-Z])\)|\*\*([A-Z])\b|\b(?:option|choice|answer)\s+\(?([A-Za-z])\b|(?<![\w'])([A-Z])(?![\w']))"
+    r"(?:\(([A-Za-z])\)|\b([A-Z])\)|\*\*([A-Z])\b|\b(?i:option|choice|answer)\s+\(?([A-Za-z])\b|(?<![\w'])([A-Z])(?![\w']))"
 )
 ONLY = re.compile(r"[\s\"'*_`({\[]*([A-Za-z])[\s\"'*_`)}\].:]*$")
 OPTION_CHARS_MAX = 1000
@@ -59,6 +59,9 @@ def _among(part: str, choices: Sequence[str], whole: bool) -> str | None:
     for option, choice in zip(options, choices, strict=True):
         if said == option:
             return choice
+    if all(len(option) == 1 and option.isalpha() for option in options):
+        letter = _letter(part, whole)  # "a" is a word as well: only a letter that stands as one
+        return choices[options.index(said)] if (said := folded(letter or "")) in options else None
     found = _mentioned(said, options, last=whole)
     if found is not None:
         return choices[found]

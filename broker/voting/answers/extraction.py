@@ -17,6 +17,15 @@ TEXT_CHARS_MAX = 1 << 18
 """Characters of one text that are looked at, its end: as much as one vote may hold on the wire
 (protocol.limits.TEXT_BYTES_MAX)."""
 
+LOOKED_AT = {
+    **dict.fromkeys(("number", "choice", "label", "latex", "literal"), 1 << 14),
+    **dict.fromkeys(("json", "tool"), 1 << 15),
+    "code": 1 << 16,
+}
+"""Of these types fewer characters are looked at: a short answer stands at a text's end, and a
+longer JSON is a document. Each takes milliseconds of the broker's loop for any text, where all
+that a vote may hold took up to a second (measured with the floods of tests/broker/voting)."""
+
 READERS: dict[str, Callable[[str], str | None]] = {
     "number": read_number,
     "json": read_json,
@@ -42,6 +51,7 @@ def extract(text: str, answer_type: str, choices: Sequence[str] = ()) -> str | N
     rest = without_thought(text[-TEXT_CHARS_MAX:])
     if rest is None:
         return None
+    rest = rest[-LOOKED_AT.get("choice" if choices else answer_type, TEXT_CHARS_MAX) :]
     if not rest.isascii():  # lone surrogates have no bytes; an answer must have
         rest = rest.encode("utf-8", "replace").decode("utf-8")
     if answer_type == "choice" or choices:

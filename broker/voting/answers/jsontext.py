@@ -35,7 +35,7 @@ def dump(value: object) -> str:
 def find_json(text: str) -> tuple[object] | None:
     """The value in a tuple of one, since null is a value too; None when there is none."""
     if "```" in text:
-        for block in reversed(text.split("```")[1::2]):
+        for block in reversed(text.split("```")[1::2][-STARTS_MAX:]):
             found = parse(block.partition("\n")[2]) or parse(block)
             if found:
                 return found
@@ -50,12 +50,13 @@ def _boxed(text: str) -> tuple[object] | None:
 def parse(text: str) -> tuple[object] | None:
     """Parse strictly, within DEPTH_MAX."""
     text = text.strip()
-    if not text or _too_deep(text):
+    if not text:
         return None
     try:
-        return (json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_refuse),)
+        read = json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
+    return None if _too_deep(text) else (read,)
 
 
 def _number(text: str) -> int | float:

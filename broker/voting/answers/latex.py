@@ -23,6 +23,9 @@ SHORT_FRACTION = re.compile(r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])")
 SHORT_ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
 PLAIN_FRACTION = re.compile(r"^(-?)(\d{1,40})/(\d{1,40})$")
 NUMERIC_FRACTION = re.compile(r"^(-?)\\frac\{(-?)(\d{1,40})\}\{(\d{1,40})\}$")
+FLAT_FRACTION = re.compile(r"(?<![\w}/^_])(\d{1,40}|\\pi)/(\d{1,40}|\\pi)(?![\w{/])")
+BRACED_ONE = re.compile(r"([\^_])\{(\w)\}")
+LONE_LETTER = re.compile(r"^\(([a-zA-Z])\)$")
 ASSIGNED = re.compile(r"^[a-zA-Z](?:\([a-zA-Z]\))?\s*=\s*")
 UNIT = re.compile(
     r"(?<=\d)\s*(?:units?|cm|mm|km|m|inches|feet|ft|degrees|dollars|cents|hours|minutes|seconds)(?:\^\{?[23]\}?)?$"
@@ -64,10 +67,14 @@ def normal(expression: str) -> str | None:
     expression = FRACTION.sub(r"\\frac", expression)
     expression = SHORT_FRACTION.sub(r"\\frac{\1}{\2}", expression)
     expression = SHORT_ROOT.sub(r"\\sqrt{\1}", expression)
-    bare = "".join(expression.split())
+    bare = BRACED_ONE.sub(r"\1\2", "".join(expression.split()))
     if not bare:
         return None
-    return _number(bare) or (folded(expression) if bare.isalpha() else bare)
+    if letter := LONE_LETTER.match(bare):
+        return letter[1].casefold()
+    if found := _number(bare):
+        return found
+    return folded(expression) if bare.isalpha() else FLAT_FRACTION.sub(r"\\frac{\1}{\2}", bare)
 
 
 def _number(bare: str) -> str | None:

@@ -44,6 +44,8 @@ literal  | [1, 2,3]                                       | [1, 2, 3]
 literal  | assert f(1) == 'x'                             | 'x'
 literal  | f(2)                                           | -
 literal  | None                                           | None
+choice   | B is a better answer                           | B
+choice   | Answer A is a good one                         | A
 label    | The answer is Paris.                           | paris
 label    | **Paris**                                      | paris
 label    | Sentiment: positive                            | positive
@@ -58,6 +60,9 @@ latex    | $\boxed{x = \dfrac{1}{2}}$                     | 0.5
 latex    | \boxed{\left( 3, \frac{\pi}{2} \right)}        | (3,\frac{\pi}{2})
 latex    | \boxed{\frac34}                                | 0.75
 latex    | \boxed{10\%}                                   | 10
+latex    | \boxed{(1/5,-\tfrac{18}{5})}                     | (\frac{1}{5},-\frac{18}{5})
+latex    | \boxed{x^{2}-\pi/6}                            | x^2-\frac{\pi}{6}
+latex    | \boxed{\text{(B)}}                             | b
 latex    | \boxed{\text{East}}                            | east
 latex    | \boxed{5\sqrt2}                                | 5\sqrt{2}
 tool     | {"name": "f", "arguments": {"b": 1, "a": 2}}   | {"arguments":{"a":2,"b":1},"name":"f"}

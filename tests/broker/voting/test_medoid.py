@@ -48,6 +48,19 @@ def test_prose_ends_with_the_most_central_text_and_claims_no_confidence() -> Non
     assert (judged.confidence, judged.margin, judged.agreement) == (None, 0, pytest.approx(1 / 3))
 
 
+def test_of_several_texts_of_the_most_reliable_model_the_most_central_is_taken() -> None:
+    strong = ["zebra stripes", "the red cat sat", "the red cat ran away"]
+    weak = ["zebra stripes", "zebra stripes fly", "zebra stripes fly away"]
+    votes = [*(("strong", text) for text in strong), *(("weak", text) for text in weak[1:])]
+    judged = prose(*votes, weights={"weak": 0.1, "strong": 2.0}).judge()
+    assert judged.answer == central_of(strong)
+    assert judged.reason.startswith("most central of 3 texts")
+
+
+def central_of(texts: list[str]) -> str:
+    return texts[central(texts)[0]]
+
+
 def test_of_unequal_voters_the_most_reliable_ones_prose_wins() -> None:
     votes = (("weak", "the red cat"), ("weak", "the red cat sat"), ("strong", "zebra"))
     assert prose(*votes, weights={"weak": 0.5, "strong": 2.0}).judge().winner == 2

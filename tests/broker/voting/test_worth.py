@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.voting.evaluate import Case, Sample, curve, evaluate, interval, read
+from broker.voting.evaluate import (
+    Case,
+    Evaluation,
+    Sample,
+    curve,
+    evaluate,
+    interval,
+    merged,
+    read,
+)  # fmt: skip
 from broker.voting.weights import JOBS_NEEDED
 
 
@@ -20,12 +29,16 @@ def case(gold: str, votes: str, answer: str = "label", **fields: object) -> Case
     return Case(gold, samples, answer, **fields)  # type: ignore[arg-type]
 
 
+def evaluated(cases: list[Case], dice: random.Random) -> Evaluation:
+    return evaluate([read(one) for one in cases], dice)
+
+
 def rng() -> random.Random:
     return random.Random(1)
 
 
 def test_one_sample_is_every_vote_and_abstaining_is_not_right() -> None:
-    found = evaluate([case("x", "xxy."), case("y", "yyyy")], rng())
+    found = evaluated([case("x", "xxy."), case("y", "yyyy")], rng())
     assert found.all.one == (0.5 + 1.0) / 2
     assert (found.all.vote, found.all.undecided) == (1.0, 0)
     assert found.all.gain == 0.25
@@ -33,14 +46,14 @@ def test_one_sample_is_every_vote_and_abstaining_is_not_right() -> None:
 
 
 def test_a_question_without_a_verdict_is_wrong_and_is_told_apart() -> None:
-    found = evaluate([case("x", "xyz"), case("x", "...")], rng())
+    found = evaluated([case("x", "xyz"), case("x", "...")], rng())
     assert (found.all.vote, found.all.undecided) == (0.0, 2)
 
 
 def test_a_nodes_own_verdict_stands_where_there_is_one() -> None:
     given_ = case("y", "xxxy", judged=True, verdict="y")
     none = case("x", "xxxx", judged=True, verdict=None)
-    found = evaluate([given_, none], rng())
+    found = evaluated([given_, none], rng())
     assert (found.all.vote, found.all.undecided) == (0.5, 1)
 
 
@@ -60,7 +73,7 @@ def test_the_known_answer_is_read_as_the_votes_are(gold: str, text: str, kind: s
 
 
 def test_the_answer_type_is_found_as_the_node_finds_it() -> None:
-    found = evaluate(
+    found = evaluated(
         [
             Case("7", (Sample("m", "#### 7"),) * 3, prompt="How many apples?"),
             Case("A", (Sample("m", "(A)"),) * 3, prompt="Which? A) one B) two"),
@@ -117,7 +130,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 
 
 def test_a_pairing_that_never_differs_has_no_width() -> None:
-    found = evaluate([case("x", "xxxx")] * 5 + [case("x", "yyyy")] * 5, rng())
+    found = evaluated([case("x", "xxxx")] * 5 + [case("x", "yyyy")] * 5, rng())
     assert (found.all.gain, found.all.low, found.all.high) == (0.0, 0.0, 0.0)
 
 
@@ -130,12 +143,12 @@ def test_models_are_told_apart_and_weighed_by_the_other_half() -> None:
         rest = [("x" if dice.random() < 0.35 else dice.choice("abcdef")) for _ in range(2)]
         votes = tuple(Sample(f"m{i}", vote) for i, vote in enumerate([good, *rest]))
         cases.append(Case("x", votes, "label"))
-    found = evaluate(cases, rng())
+    found = evaluated(cases, rng())
     assert found.models[0].model == "m0"
     assert abs(found.models[0].right - 0.9) < 0.05
     assert found.weighted is not None
     assert found.weighted.vote > found.all.vote + 0.05
-    few = evaluate(cases[:JOBS_NEEDED], rng())
+    few = evaluated(cases[:JOBS_NEEDED], rng())
     assert few.weighted is None
 
 
@@ -147,4 +160,22 @@ def test_questions_of_unequal_length_give_the_curve_that_half_of_them_have() -> 
 
 def test_nothing_to_evaluate_is_an_error() -> None:
     with pytest.raises(ValueError, match="no question"):
-        evaluate([], rng())
+        evaluated([], rng())
+
+
+def test_a_known_formula_is_read_whole_and_not_for_its_last_number() -> None:
+    told = Sample("m", "\\boxed{\\dfrac{a}{2}}")
+    for gold in ("\\frac{a}{2}", "$\\frac{a}{2}$", "\\boxed{\\frac{a}{2}}"):
+        assert read(Case(gold, (told,), "latex")).share_right == 1.0
+
+
+def test_answers_that_are_equal_count_as_one_and_the_vote_is_counted_again() -> None:
+    one = read(case("x", "aabbc"))
+    assert (one.won, merged(one, {}).won) == ("a", "a")
+    same = merged(one, {"c": "b", "b": "x"})
+    assert (same.gold, same.won) == ("x", "a"), "each answer is renamed once"
+    same = merged(one, {"c": "x", "b": "x"})
+    assert (same.answers, same.won) == (("a", "a", "x", "x", "x"), "x")
+    assert merged(read(case("x", "ab")), {}).won is None, "one vote each wins nothing"
+    given = read(case("x", "aab", judged=True, verdict="b"))
+    assert merged(given, {"b": "x"}).won == "x", "a verdict stands, however it is spelled"
