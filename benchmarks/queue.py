@@ -54,6 +54,7 @@ def main() -> None:
     result = summarise(runs)
     result["machine"] = describe()
     result["reps"] = args.reps
+    result["durability"] = args.durability
     if args.json:
         print(json.dumps(result))
     else:
@@ -62,9 +63,8 @@ def main() -> None:
 
 def _run(args: argparse.Namespace, wanted: list[str]) -> dict[str, list[dict[str, Any]]]:
     """The harness's raw results, by contender."""
-    ours = shlex.join(
-        [sys.executable, "-m", "benchmarks.queue_contender", str(args.peers.resolve())]
-    )
+    contender = [sys.executable, "-m", "benchmarks.queue_contender", str(args.peers.resolve())]
+    ours = shlex.join([*contender, args.durability])
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
         command = [args.python, str(args.peers.resolve() / "run.py"), "--reps", str(args.reps)]
@@ -131,6 +131,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.queue", description=__doc__)
     parser.add_argument("--only", default="all", help="raw, or a list of contenders; default all")
     parser.add_argument("--reps", type=int, default=3)
+    parser.add_argument(
+        "--durability",
+        default="none",
+        choices=["none", "process", "power"],
+        help="what our jobs survive (default: none, as the raw broker's)",
+    )
     parser.add_argument("--timeout", type=float, default=150.0, help="seconds for one contender")
     parser.add_argument("--peers", type=Path, default=PEERS, help="folder of the harness")
     parser.add_argument(
