@@ -39,13 +39,16 @@ def main_room(machine: Machine, limits: Limits) -> Room | None:
     headroom = machine.memory.headroom_bytes
     if headroom is None:
         return None
-    traits = machine.platform.traits
-    careful = machine.platform.system == "android" or "proot" in traits
-    share = ANDROID_SHARE if careful else MAIN_SHARE
+    share = ANDROID_SHARE if _is_phone(machine) else MAIN_SHARE
     promised, short = limits.promised.get("host", 0), limits.short.get("host", 0)
     budget = max(int(headroom * share) - promised - short, 0)
     said = f"{share:.0%} of {size(headroom)} headroom" + _less(promised, short)
     return Room(MAIN_MEMORY, budget, said)
+
+
+def _is_phone(machine: Machine) -> bool:
+    """Whether Android's low-memory killer has a say."""
+    return machine.platform.system == "android" or "proot" in machine.platform.traits
 
 
 def reaches(device: Device, form: str) -> bool:
@@ -77,7 +80,8 @@ def device_room(machine: Machine, device: Device, limits: Limits, form: str) -> 
     reserve = max(
         UNIFIED_RESERVE_BYTES, int(UNIFIED_RESERVE_SHARE * (machine.memory.total_bytes or free))
     )
-    reserve = min(reserve, int(free * 0.5))  # a machine of 4 GB would otherwise have no room at all
+    half = int(free * 0.5)  # a machine of 4 GB would otherwise have no room at all
+    reserve = half if _is_phone(machine) else min(reserve, half)
     shared = promised + limits.promised.get("host", 0)
     said = f"least of {size(device.free_bytes)} device limit and {size(headroom)} headroom"
     said += f" - {size(reserve)} reserve" + _less(shared, short)

@@ -24,7 +24,7 @@ def check(
 ) -> tuple[Limits, tuple[str, ...], Wrong | None]:
     """The limits as they will be used, notes on what was changed, and the first mistake."""
     notes: list[str] = []
-    for test in (_workers, _context, _devices, _split, _main_gpu):
+    for test in (_workers, _context, _devices, _split):
         wrong = test(machine, model, limits)
         if wrong:
             return limits, (), wrong
@@ -114,16 +114,4 @@ def _split(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
         return Wrong(seen, f"give {len(usable)} shares, or leave it out")
     if any(share < 0 for share in shares) or not sum(shares):
         return Wrong(f"--tensor-split {shares}: shares are 0 or more, not all 0", "such as 3,1")
-    return None
-
-
-def _main_gpu(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
-    usable = [
-        device
-        for device in machine.devices
-        if device.state == "ready" and reaches(device, model.form)
-    ]
-    if limits.main_gpu is not None and not 0 <= limits.main_gpu < max(len(usable), 1):
-        hint = f"0 to {len(usable) - 1}" if usable else "leave it out: there is no usable GPU"
-        return Wrong(f"--main-gpu {limits.main_gpu} with {len(usable)} devices", hint)
     return None

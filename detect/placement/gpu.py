@@ -192,21 +192,14 @@ def exactly(case: Case) -> Found | list[Refused]:
     """The number of layers that the user named, on the best device that holds them."""
     layers = case.limits.gpu_layers
     assert isinstance(layers, int)
-    rooms = case.rooms
-    if case.limits.main_gpu is not None:
-        rooms = tuple(room for room in rooms if _is_gpu(room, case.limits.main_gpu))
     refused = []
-    for room in rooms:
+    for room in case.rooms:
         worker = _with_layers(case, _load(case, case.wish), room, layers)
         if all(row.fits for row in worker.sums):
             said = f"{layers} of {case.model.offloadable} layers on {_name(room)}, as asked"
             return Found((worker,), (f"{said}: {total(worker.sums[0])}",))
         refused.append(refusal(f"{layers} layers on {_name(room)}", worker.sums))
     return refused
-
-
-def _is_gpu(room: Room, index: int) -> bool:
-    return room.device is not None and room.device.engine_name.endswith(str(index))
 
 
 def _load(case: Case, wish: Wish) -> Load:

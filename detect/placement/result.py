@@ -18,7 +18,6 @@ class Limits(msgspec.Struct, frozen=True):
     gpu_layers: int | Literal["auto", "all"] = "auto"
     context_tokens: int | None = None  # of one sequence, prompt and answer together
     tensor_split: tuple[float, ...] = ()
-    main_gpu: int | None = None
     kv_type: CacheType | Literal["auto"] = "auto"
     integrated: bool = False  # use integrated GPUs that are left alone by default
     quantised_cache: bool = False  # the caller's engine can hold keys and values in q8_0

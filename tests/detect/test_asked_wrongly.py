@@ -57,10 +57,6 @@ def test_shares_are_positive(shares: tuple[float, ...]) -> None:
     assert "shares are 0 or more" in asked("nvidia_two_3090", tensor_split=shares).error
 
 
-def test_a_main_gpu_that_does_not_exist() -> None:
-    assert "--main-gpu 5 with 2 devices" in asked("nvidia_two_3090", main_gpu=5).error
-
-
 @pytest.mark.parametrize(
     "limits",
     [{"workers": 0}, {"slots": -1}, {"context_tokens": 0}, {"gpu_layers": -7}],
