@@ -161,6 +161,18 @@ class Broker:
             state.kept.check()
             assert all(job in state.kept for job in state.jobs.done), "a result that is not kept"
 
+    def check_of(self, jobs: Iterable[JobId]) -> None:
+        """Assert what must always hold of these jobs, and of the voters that hold their seats."""
+        state = self.state
+        for job_id in jobs:
+            state.jobs.check_of(job_id)
+            job = state.jobs.open.get(job_id)
+            for seat in job.seats if job else ():
+                if seat.state == "open":
+                    assert seat.voter is not None
+                    held = state.roster.by_id[seat.voter].open
+                    assert (job_id, seat.number) in held, "an open seat that its voter has not"
+
     # ------------------------------------------------------------ events
 
     def _received(self, route: Route, message: m.ToBroker, now: float) -> None:

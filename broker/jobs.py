@@ -142,3 +142,12 @@ class Jobs:
         for job in self.open.values():
             assert job.verdict is None
             job.check()
+
+    def check_of(self, job_id: JobId) -> None:
+        """Assert what must always hold of one job, open, done or neither."""
+        job = self.get(job_id)
+        queue = self._queues.get(job.submit.model, ()) if job else ()
+        assert (job_id in queue) == bool(job and job.pending)
+        if job:
+            assert (job_id in self.open) == (job.verdict is None)
+            job.check()

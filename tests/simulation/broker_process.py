@@ -26,7 +26,7 @@ from tests.simulation.network import Frame, Link
 from tests.simulation.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from tests.simulation.node import Node
+    from tests.simulation.virtual_node import Node
 
 Seam = Literal["", "before the commit", "after the commit", "between two sends"]
 """Where in a turn a broker is killed."""

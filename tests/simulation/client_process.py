@@ -9,7 +9,7 @@ from tests.simulation.clock import ROUNDING_S
 from tests.simulation.network import Frame, Link
 
 if TYPE_CHECKING:
-    from tests.simulation.node import Node
+    from tests.simulation.virtual_node import Node
 
 
 ACKED = 0.7

@@ -17,8 +17,9 @@ from tests.simulation import recount, watch
 
 _ABSENT = object()
 
-QUIET_STEPS = 4
-"""A tick that asks for nothing changes next to nothing: the core is checked after each fourth."""
+WHOLE_STEPS = 16
+"""After each step the core is checked for the jobs that the step was about, or wholly when it may
+have been about any; and wholly after each of so many. All after all took a third of the time."""
 
 
 class Violation(AssertionError):
@@ -110,8 +111,11 @@ class Oracle:
             self._heard(event, actions, core)
             self._wrote(event, actions, core, now)
         self._steps += 1
-        if actions or not isinstance(event, ev.Tick) or self._steps % QUIET_STEPS == 0:
+        about = watch.about(event, actions)
+        if about is None or self._steps % WHOLE_STEPS == 0:
             core.check()
+        elif about:
+            core.check_of(about)
         watch.after(self, event, core, now)
 
     def _heard(self, event: ev.Event, actions: list[ev.Action], core: Broker) -> None:

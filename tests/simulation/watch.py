@@ -1,5 +1,6 @@
 """What must hold of the core after a step, and is not the core's own to assert."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from broker import events as ev
@@ -8,12 +9,37 @@ from broker.core import WATCH_S, Broker
 from broker.roster import GRACE_S, SILENCE_S, SILENCE_STEPS
 from broker.state import DRAIN_S
 from protocol import messages as m
+from protocol.ids import JobId
 
 if TYPE_CHECKING:
     from tests.simulation.oracle import Oracle
 
 SLACK_S = 2 * WATCH_S
 """Deadlines and silence are looked at every WATCH_S."""
+
+
+_ABOUT_NONE = (m.Ack, m.Heartbeat, m.Status, m.Jobs, m.Models)
+_ABOUT_ANY = (m.Ready, m.Gone, m.Scale, m.Down)
+
+
+def about(event: ev.Event, actions: list[ev.Action]) -> set[JobId] | None:
+    """The jobs that this step may have changed; None: it may have been any."""
+    if isinstance(event, ev.Tick):
+        if actions:
+            return None
+    elif not isinstance(event, ev.Received) or isinstance(event.message, _ABOUT_ANY):
+        return None
+    elif not isinstance(event.message, _ABOUT_NONE):
+        return {event.message.job, *_named(actions)}
+    return set(_named(actions))
+
+
+def _named(actions: list[ev.Action]) -> Iterator[JobId]:
+    for action in actions:
+        what = action.record if isinstance(action, ev.Write) else getattr(action, "message", None)
+        what = getattr(what, "submit", None) or getattr(what, "verdict", None) or what
+        if job := getattr(what, "job", None):
+            yield job
 
 
 def after(books: "Oracle", event: ev.Event, core: Broker, now: float) -> None:

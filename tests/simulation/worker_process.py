@@ -19,7 +19,7 @@ from worker.engine import Step
 from worker.engines import scripted
 
 if TYPE_CHECKING:
-    from tests.simulation.node import Node
+    from tests.simulation.virtual_node import Node
 
 LONG = "LONG"
 """A prompt with this word is too long for the workers that have a short context."""
