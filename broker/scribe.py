@@ -54,6 +54,11 @@ class Scribe:
         return Fetched(asked.route, asked.message, self._journal.fetch(asked.message.job))
 
     @property
+    def full(self) -> bool:
+        """Is the disk full, as far as we know?"""
+        return self._full
+
+    @property
     def busy(self) -> bool:
         """Is something left to be said that does not wait for the disk?"""
         return bool(self._said)

@@ -161,25 +161,30 @@ class BrokerProcess:
     def _turn(self) -> None:
         if self._busy or self.core is None or self.paused_at is not None:
             return
-        taken = 0
+        taken = asked = 0
         while self._inbox and taken < EVENTS_MAX:
-            self._step(self._inbox.popleft())
+            asked += self._step(self._inbox.popleft())
             taken += 1
         if self.now >= self.core.next_deadline():
-            self._step(ev.Tick())
-        if self._journal.waits:
+            asked += self._step(ev.Tick())
+        if not asked and not self._inbox and not self._scribe.full:
+            self._arm()  # nothing to write, nothing to say
+        elif self._journal.waits:
             self._busy = True
             self.node.clock.after(self.node.disk.commit_s(), self._commit, self.lives)
         else:
             self._settle()
 
-    def _step(self, event: ev.Event) -> None:
+    def _step(self, event: ev.Event) -> int:
+        """Tell the core, and do what it asks; how many actions that were."""
         core = self.core
         assert core is not None
         self.node.world.happened(self.label, event)
         actions = core.handle(event, self.now)
         self.node.oracle.stepped(event, actions, core, self.now)
-        self._perform(actions)
+        if actions:
+            self._perform(actions)
+        return len(actions)
 
     def _perform(self, actions: list[ev.Action]) -> None:
         for action in actions:
