@@ -27,7 +27,11 @@ def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
         _accepted(state, route, job)
         _listen(state, route, job, said.watch)
         return
-    if problem := admission.problem_of(said) or _no_room(state, said, now) or _nobody(state, said):
+    if (
+        problem := admission.problem_of(said)
+        or _no_room(state, route, said, now)
+        or _nobody(state, said)
+    ):
         state.counters.rejected += 1
         state.out.append(Send(route, m.Rejected(problem, said.job)))
         return
@@ -35,6 +39,7 @@ def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
     state.out.append(
         Write(JobAccepted(job.submit, job.asked, job.seed, job.notes, dict(job.weights)))
     )
+    job.client = route
     job.listeners[route] = said.watch
     _accepted(state, route, job)
     state.jobs.add(job)
@@ -76,18 +81,20 @@ def _listen(state: State, route: Route, job: Job, watch: bool) -> None:
         )
         state.out.append(Send(route, m.Rejected(problem, job.id)))
     else:
+        if job.client not in job.listeners:  # whose it was has gone, perhaps with the last broker
+            state.jobs.hand_over(job, route)
         job.listeners[route] = watch
         if watch:
             untried = reports.untried(job)
             state.out += [Send(route, told) for told in untried]
 
 
-def _no_room(state: State, said: m.Submit, now: float) -> Problem | None:
+def _no_room(state: State, route: Route, said: m.Submit, now: float) -> Problem | None:
     if state.draining:
         return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
     if state.refusal:
         return state.refusal
-    reason = state.jobs.full(len(said.prompt) + len(said.system))
+    reason = state.jobs.full(len(said.prompt) + len(said.system), route)
     if not reason:
         return None
     rate = state.jobs.done_total / max(now - state.started_at, 1.0)

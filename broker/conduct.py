@@ -15,7 +15,7 @@ DEATHS_MAX = 3
 
 
 def seat_waiting(state: State, now: float) -> None:
-    """Give waiting seats to voters, the longest waiting job first, while there is room."""
+    """Give waiting seats to voters while there is room: clients take turns, jobs keep order."""
     free = [voter for voter in state.roster.by_route.values() if voter.takes(now)]
     seated = 1
     while seated and free and state.jobs.waiting:
@@ -46,7 +46,7 @@ def _seat(state: State, job: Job, free: list[Voter], now: float) -> int:
         ballots.setdefault(voter.id, (voter, []))[1].append(job.give(seat, voter.id, now))
         given += 1
     if not job.pending:
-        state.jobs.unwait(job)
+        state.jobs.unwait(job, served=True)
     for voter, seats in ballots.values():
         issued = tuple(seats)
         state.out.append(Write(BallotIssued(job.id, voter.id, issued)))

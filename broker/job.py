@@ -56,6 +56,7 @@ class Job:
         "asked",
         "bytes",
         "checks",
+        "client",
         "deadline_at",
         "deaths",
         "first",
@@ -88,6 +89,7 @@ class Job:
         perhaps among thousands, little more than its question is held.
         """
         self.submit = submit
+        self.client: bytes = b""  # the route of who put it; none after a restart
         self.id: JobId = submit.job  # the client's name for it
         self.prompt_bytes = len(submit.prompt) + len(submit.system)  # memory of its texts, about
         self.bytes = self.prompt_bytes  # and of its votes, once there is a verdict

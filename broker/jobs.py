@@ -2,15 +2,22 @@
 
 import heapq
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from itertools import islice
 
+import msgspec
+
+from broker.events import Route
 from broker.job import Job
+from broker.line import Line
 from protocol.ids import JobId
 
-JOBS_MAX = 10_000
+JOBS_MAX = 11_000
 """Open jobs: a day's batch fits, and `status` stays quick. Beyond: "busy, retry after"."""
+
+SHARE = 10
+"""A client may hold so many times what it leaves free: 10,000 jobs alone, and then there is room
+for a thousand of others, each of whom may hold ten times what is left, and so on."""
 
 JOBS_BYTES_MAX = 64 << 20
 """Texts of open jobs: 6 KiB each at JOBS_MAX, far below what a small machine misses."""
@@ -22,17 +29,27 @@ DONE_BYTES_MAX = 16 << 20
 """Texts of the verdicts kept; the oldest go first."""
 
 LOOKAHEAD = 4
-"""Jobs of one queue that are considered at a time: one that must wait does not stop the rest."""
+"""Jobs of one line that are considered at a time: one that must wait does not stop the rest."""
+
+
+class _Client(msgspec.Struct, gc=False):
+    """What one client has open. It is known as long as that is something."""
+
+    jobs: int = 0
+    text_bytes: int = 0
+    turn: int = 0  # when it was served last, or came; counted in jobs served
 
 
 class Jobs:
-    """Jobs by id, queues by the model they ask for, and deadlines."""
+    """Jobs by id, a line for each model that is asked for, and deadlines."""
 
     def __init__(self) -> None:
         self.open: dict[JobId, Job] = {}
         self.done: OrderedDict[JobId, Job] = OrderedDict()
         self.done_total = 0
-        self._queues: dict[str, OrderedDict[JobId, Job]] = {}
+        self._lines: dict[str, Line] = {}
+        self._clients: dict[Route, _Client] = {}
+        self._turn = 0
         self._deadlines: list[tuple[float, JobId]] = []
         self._open_bytes = 0
         self._done_bytes = 0
@@ -41,61 +58,97 @@ class Jobs:
         """The job, open or done."""
         return self.open.get(job) or self.done.get(job)
 
-    def full(self, new_bytes: int) -> str:
-        """Why one more job of this size does not fit; empty when it does."""
-        if len(self.open) >= JOBS_MAX:
+    def full(self, new_bytes: int, client: Route) -> str:
+        """Why one more job of this size and client does not fit; empty when it does."""
+        free, free_bytes = JOBS_MAX - len(self.open), JOBS_BYTES_MAX - self._open_bytes
+        if not free:
             return f"{len(self.open)} jobs are waiting or running, as many as fit"
-        if self._open_bytes + new_bytes > JOBS_BYTES_MAX:
+        if new_bytes > free_bytes:
             return f"the prompts of {len(self.open)} jobs take {self._open_bytes >> 20} MiB"
+        held = self._clients.get(client)
+        if held is None:
+            return ""
+        if held.jobs >= SHARE * free:
+            return f"{held.jobs} of your jobs wait or run; the last {free} places are for others"
+        if held.text_bytes + new_bytes > SHARE * (free_bytes - new_bytes):
+            return f"the prompts of your {held.jobs} jobs take {held.text_bytes >> 20} MiB"
         return ""
 
     def add(self, job: Job) -> None:
         """Take in a new job; it waits for seats behind those that came before."""
         self.open[job.id] = job
         self._open_bytes += job.prompt_bytes
+        self._hold(job)
         heapq.heappush(self._deadlines, (job.deadline_at, job.id))
         if len(self._deadlines) > 2 * len(self.open) + 64:  # mostly of jobs that are over
             self._deadlines = [(j.deadline_at, j.id) for j in self.open.values()]
             heapq.heapify(self._deadlines)
         self.wait(job)
 
-    def wait(self, job: Job, first: bool = False) -> None:
-        """Queue a job that has seats to give; `first`: it has waited before."""
-        queue = self._queues.get(job.submit.model)
-        if queue is None:
-            queue = self._queues[job.submit.model] = OrderedDict()
-        queue[job.id] = job
-        if first:
-            queue.move_to_end(job.id, last=False)
+    def _hold(self, job: Job) -> None:
+        held = self._clients.get(job.client)
+        if held is None:
+            held = self._clients[job.client] = _Client(turn=self._turn)
+        held.jobs += 1
+        held.text_bytes += job.prompt_bytes
 
-    def unwait(self, job: Job) -> None:
-        """Take a job without pending seats out of its queue."""
-        queue = self._queues.get(job.submit.model)
-        if queue is not None:
-            queue.pop(job.id, None)
-            if not queue:
-                del self._queues[job.submit.model]
+    def _let_go(self, job: Job) -> None:
+        held = self._clients[job.client]
+        held.jobs -= 1
+        held.text_bytes -= job.prompt_bytes
+        if not held.jobs:
+            del self._clients[job.client]
+
+    def hand_over(self, job: Job, client: Route) -> None:
+        """An open job is this client's from here on."""
+        self._let_go(job)
+        self.unwait(job)
+        job.client = client
+        self._hold(job)
+        if job.waits:
+            self.wait(job)
+
+    def wait(self, job: Job, first: bool = False) -> None:
+        """Put a job that has seats to give in line; `first`: it has waited before."""
+        line = self._lines.get(job.submit.model)
+        if line is None:
+            line = self._lines[job.submit.model] = Line()
+        line.join(job, first)
+
+    def unwait(self, job: Job, served: bool = False) -> None:
+        """Take a job out of its line; `served`: since all its seats were given."""
+        line = self._lines.get(job.submit.model)
+        if line is None:
+            return
+        line.leave(job, served)
+        if not line:
+            del self._lines[job.submit.model]
+        if served:
+            self._turn += 1
+            self._clients[job.client].turn = self._turn
 
     def next_up(self) -> list[Job]:
-        """The jobs that have waited longest, a few of each queue, longest first.
+        """A few jobs of each line, those first whose clients have waited longest for their turn.
 
         A few, since the first may be waiting for one voter while others are free for the next.
         """
-        queues = self._queues.values()
-        firsts = [job for queue in queues for job in islice(queue.values(), LOOKAHEAD)]
-        if len(queues) > 1:
-            firsts.sort(key=lambda job: job.accepted_at)
+        lines = self._lines.values()
+        if len(lines) == 1:
+            return next(iter(lines)).first(LOOKAHEAD)
+        firsts = [job for line in lines for job in line.first(LOOKAHEAD)]
+        firsts.sort(key=lambda job: (self._clients[job.client].turn, job.accepted_at))
         return firsts
 
     @property
     def waiting(self) -> bool:
         """Does any job wait for a seat?"""
-        return bool(self._queues)
+        return bool(self._lines)
 
     def finish(self, job: Job) -> None:
         """Move a job with its verdict to the done ones."""
         del self.open[job.id]
         self._open_bytes -= job.prompt_bytes
+        self._let_go(job)
         self.done_total += 1
         self.keep(job)
 
@@ -117,6 +170,7 @@ class Jobs:
         del self.open[job.id]
         self.unwait(job)
         self._open_bytes -= job.prompt_bytes
+        self._let_go(job)
 
     def expired(self, now: float) -> Iterator[Job]:
         """Open jobs whose deadline has passed."""
@@ -135,8 +189,12 @@ class Jobs:
         assert not set(self.open) & set(self.done)
         assert len(self.open) <= JOBS_MAX
         assert len(self.done) <= DONE_MAX
-        queued = {job_id for queue in self._queues.values() for job_id in queue}
-        assert queued == {job.id for job in self.open.values() if job.waits}
+        queued = [job_id for line in self._lines.values() for job_id in line]
+        assert sorted(queued) == sorted(job.id for job in self.open.values() if job.waits)
+        assert all(self._lines.values()), "an empty line"
+        held = Counter(job.client for job in self.open.values())
+        assert held == {client: one.jobs for client, one in self._clients.items()}
+        assert self._open_bytes == sum(one.text_bytes for one in self._clients.values())
         assert {j for _, j in self._deadlines} >= set(self.open), "a job without a deadline"
         assert all(job.verdict for job in self.done.values())
         for job in self.open.values():
@@ -146,8 +204,8 @@ class Jobs:
     def check_of(self, job_id: JobId) -> None:
         """Assert what must always hold of one job, open, done or neither."""
         job = self.get(job_id)
-        queue = self._queues.get(job.submit.model, ()) if job else ()
-        assert (job_id in queue) == bool(job and job.pending)
         if job:
+            line = self._lines.get(job.submit.model)
+            assert (line is not None and job in line) == (job.verdict is None and job.waits)
             assert (job_id in self.open) == (job.verdict is None)
             job.check()

@@ -41,6 +41,7 @@ PURE = [
     "broker/jobs.py",
     "broker/kept.py",
     "broker/learning.py",
+    "broker/line.py",
     "broker/reliability.py",
     "broker/reports.py",
     "broker/restore.py",
