@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from broker import identity, lock, service
+from broker import descriptors, identity, lock, service
 from broker.core import Broker
 from broker.events import Noted
 from broker.journal import Journal
@@ -76,6 +76,7 @@ def _run(args: argparse.Namespace) -> int:
         if past := learner.load():
             core.recall(past)
         supervisor = Supervisor(Placing(_worker_arguments(chosen), placements))
+        descriptors.make_room()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         router = service.bind(context, here.address)
         here.socket.chmod(0o600)

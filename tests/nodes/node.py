@@ -29,6 +29,7 @@ class Node:
         # Short, since a socket's path is: pytest's own folders are too long on some machines.
         self.home = home or Path(tempfile.mkdtemp(prefix="swarm-"))
         self.arguments = arguments
+        self.before: tuple[str, ...] = ()  # what the broker is started by
         self.context = zmq.Context()
         self.jobs = 0
         self.process: subprocess.Popen[str] | None = None
@@ -48,7 +49,7 @@ class Node:
         """A new broker for the same home; the client finds it by itself."""
         self._let_go()
         # The lifeline: a test run that is killed leaves no node behind.
-        command = [sys.executable, "-m", "broker", "--lifeline", *self.arguments]
+        command = [*self.before, sys.executable, "-m", "broker", "--lifeline", *self.arguments]
         with self.stderr.open("a") as log:
             self.process = subprocess.Popen(
                 command, env=self.env, stdin=subprocess.PIPE, stderr=log, text=True
