@@ -70,11 +70,20 @@ class Load:
 
     def _new(self) -> m.Submit:
         job = JobId(f"{len(self.submits):08d}")
-        prompt = job + "".join(self.rng.choices("abcdef ", k=PAYLOAD_CHARS))
-        submit = m.Submit(job, prompt, votes=self.votes, answer="text", timeout_s=600)
+        submit = self.question(job)
         self.submits[job] = submit
         self.open.add(job)
         return submit
+
+    def question(self, job: JobId) -> m.Submit:
+        """The next job."""
+        prompt = job + "".join(self.rng.choices("abcdef ", k=PAYLOAD_CHARS))
+        return m.Submit(job, prompt, votes=self.votes, answer="text", timeout_s=600)
+
+    def is_answered(self, verdict: m.Verdict) -> bool:
+        """Is this what the workers say to its question?"""
+        own = self.submits[verdict.job].prompt
+        return verdict.outcome == "decided" and verdict.votes[0].text == own
 
     def _again(self, job: JobId) -> m.Message:
         """Acknowledged: only the verdict is asked for, so a broker that lost the job is found."""
@@ -105,7 +114,7 @@ class Load:
             return
         if self.verdicts.setdefault(job, verdict) != verdict:
             self.changed.append(job)
-        if verdict.outcome != "decided" or verdict.votes[0].text != self.submits[job].prompt:
+        if not self.is_answered(verdict):
             self.wrong.append(job)
         self.open.discard(job)
         self._say([m.Ack((job,))])
@@ -128,3 +137,20 @@ class Load:
         counts = (self.lost, self.changed, self.unexpected, self.wrong)
         assert not any(counts), self.books()
         assert self.acknowledged, "a load that was never accepted shows nothing"
+
+
+class Stories(Load):
+    """Sums with a few apples, for workers that hold abacus: it is often right, never wordless."""
+
+    def question(self, job: JobId) -> m.Submit:
+        """Another sum each time."""
+        have, buys, gives = (self.rng.randint(2, 9) for _ in range(3))
+        prompt = (
+            f"Tom has {have + gives} apples. He buys {buys} apples and gives away {gives}. "
+            "How many apples does Tom have?"
+        )
+        return m.Submit(job, prompt, votes=self.votes, answer="number", timeout_s=600)
+
+    def is_answered(self, verdict: m.Verdict) -> bool:
+        """Every vote is a real text, and there was one."""
+        return verdict.outcome in ("decided", "tied") and all(v.text for v in verdict.votes)

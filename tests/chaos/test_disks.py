@@ -58,7 +58,9 @@ def submit_until_refused(node: Node) -> tuple[list[JobId], m.Problem]:
 
 @pytest.mark.needs_root
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a file system")
-def test_a_full_disk_refuses_new_jobs_finishes_running_ones_and_heals(small_disk: Path) -> None:
+def test_case_16_a_full_disk_refuses_new_jobs_finishes_running_ones_and_heals(
+    small_disk: Path,
+) -> None:
     with running(*scripted(SLOW), home=small_disk) as node:
         before = node.submit(votes=1, timeout_s=600)
         node.hear(m.Accepted)
@@ -118,7 +120,7 @@ def fold(home: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_in_the_file, flip_in_the_log, cut_the_file, overwrite])
-def test_a_broken_journal_is_set_aside_and_named_and_the_node_serves(
+def test_case_17_a_broken_journal_is_set_aside_and_named_and_the_node_serves(
     damage: Callable[[Path], None],
 ) -> None:
     with running(*scripted("answers=42;tokens=100000;step_s=0.01")) as node:

@@ -16,7 +16,7 @@ import pytest
 
 from protocol import messages as m
 from protocol.ids import JobId
-from tests.chaos.load import Load
+from tests.chaos.load import Load, Stories
 from tests.nodes.node import Node, running, scripted
 
 KILLS = int(os.environ.get("SWARM_CHAOS_KILLS", "4"))
@@ -39,8 +39,10 @@ def restart(node: Node) -> None:
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
-def test_no_accepted_job_is_lost_over_kills_of_the_broker(capsys: pytest.CaptureFixture) -> None:
-    """Case 6: what was said to be accepted is there after a restart; one verdict, never another."""
+def test_case_6_no_accepted_job_is_lost_over_kills_of_the_broker(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """What was said to be accepted is there after a restart; one verdict, never another."""
     rng = random.Random(SEED)
     with running(*ECHO, workers=2) as node:
         load = Load(node, window=200, seed=SEED)
@@ -57,9 +59,34 @@ def test_no_accepted_job_is_lost_over_kills_of_the_broker(capsys: pytest.Capture
         assert node.status().jobs.queued == 0
 
 
+ABACUS = ("--engine", "llamacpp", "--model", "abacus", "--slots", "8")
+
+
+@pytest.mark.timeout(120 + 10 * KILLS)
+def test_case_6_a_real_model_s_jobs_survive_kills_of_its_broker(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """abacus instead of an echo: slots are full of half answers when the broker dies."""
+    rng = random.Random(SEED)
+    with running(*ABACUS) as node:
+        load = Stories(node, window=12, seed=SEED, votes=5)
+        for _ in range(KILLS):
+            load.run(rng.uniform(0.2, ALIVE_S))
+            restart(node)
+            before = len(load.verdicts)
+            while len(load.verdicts) == before and load.open:
+                load.turn(0.05)
+        load.finish(DRAIN_S)
+        with capsys.disabled():
+            print(f"\n{KILLS} kills of the broker of abacus: {load.books()}")
+        load.check()
+
+
 @pytest.mark.timeout(60 + 10 * KILLS)
-def test_kills_of_workers_cost_attempts_and_no_verdict(capsys: pytest.CaptureFixture) -> None:
-    """Case 1: seats of the dead go elsewhere, with the same seeds."""
+def test_case_1_kills_of_workers_cost_attempts_and_no_verdict(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """Seats of the dead go elsewhere, with the same seeds."""
     rng = random.Random(SEED)
     with running(*ECHO, workers=2) as node:
         load = Load(node, window=60, seed=SEED, votes=3)
@@ -96,8 +123,7 @@ for i in range(100_000):
 """
 
 
-def test_a_killed_client_s_jobs_go_on_and_its_results_wait_for_who_asks() -> None:
-    """Case 8."""
+def test_case_8_a_killed_client_s_jobs_go_on_and_its_results_wait_for_who_asks() -> None:
     root = str(Path(__file__).parent.parent.parent)
     with running(*scripted("answers=42;tokens=3;step_s=0.005")) as node:
         client = subprocess.Popen(
@@ -115,8 +141,8 @@ def test_a_killed_client_s_jobs_go_on_and_its_results_wait_for_who_asks() -> Non
             assert (verdict.job, verdict.answer) == (job, "42")
 
 
-def test_a_client_that_submits_again_after_a_restart_gets_the_same_job() -> None:
-    """Case 9, across a death: the job id is the key, not the connection, not the process."""
+def test_case_9_a_client_that_submits_again_after_a_restart_gets_the_same_job() -> None:
+    """Across a death: the job id is the key, not the connection, not the process."""
     with running(*scripted("answers=42")) as node:
         job = node.submit(votes=3, seed=7)
         first = node.hear(m.Verdict)
@@ -127,7 +153,7 @@ def test_a_client_that_submits_again_after_a_restart_gets_the_same_job() -> None
         assert node.hear(m.Verdict) == first
 
 
-def test_a_stopped_broker_goes_on_where_it_was() -> None:
+def test_case_32_a_stopped_broker_goes_on_where_it_was() -> None:
     """SIGSTOP for as long as clients are patient: nothing is lost, and no timer is confused."""
     with running(*ECHO, workers=1) as node:
         load = Load(node, window=50)
@@ -142,7 +168,7 @@ def test_a_stopped_broker_goes_on_where_it_was() -> None:
         load.check()
 
 
-def test_votes_in_the_count_survive_and_missing_seats_keep_their_seeds() -> None:
+def test_case_6_votes_in_the_count_survive_and_missing_seats_keep_their_seeds() -> None:
     """One vote comes at once, the others never: then the broker dies, and the next one asks."""
     with running(*scripted("answers=42;tokens=400;step_s=0.01"), workers=1) as node:
         job = node.submit(votes=3, seed=5, stop="all", timeout_s=600)

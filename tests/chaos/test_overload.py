@@ -45,8 +45,8 @@ def another_client(node: Node) -> Iterator[Node]:
         other.context.term()
 
 
-def test_who_comes_later_does_not_wait_for_all_the_jobs_of_another_client() -> None:
-    """Case 25: clients take turns."""
+def test_case_25_who_comes_later_does_not_wait_for_all_the_jobs_of_another_client() -> None:
+    """Clients take turns."""
     with running(*scripted("answers=42;tokens=5;step_s=0.01")) as node:
         queue_up(node, 1000)
         with another_client(node) as other:
@@ -54,8 +54,7 @@ def test_who_comes_later_does_not_wait_for_all_the_jobs_of_another_client() -> N
         assert node.status().jobs.done < 200
 
 
-def test_ten_thousand_queued_jobs_are_held_bounded_and_taken_up_after_a_kill() -> None:
-    """Case 25."""
+def test_case_25_ten_thousand_queued_jobs_are_held_bounded_and_taken_up_after_a_kill() -> None:
     with running(*BUSY) as node:
         idle = psutil.Process(node.pid).memory_info().rss
         queue_up(node, COUNT)
@@ -77,8 +76,7 @@ def test_ten_thousand_queued_jobs_are_held_bounded_and_taken_up_after_a_kill() -
         assert node.hear(m.Verdict).job == "q-09999"
 
 
-def test_a_client_that_does_not_read_costs_the_others_nothing_and_its_results_are_kept() -> None:
-    """Case 12."""
+def test_case_12_a_client_that_does_not_read_costs_nobody_and_its_results_are_kept() -> None:
     with running(*scripted(f"answers={'y' * 2000}")) as node:
         deaf = node.context.socket(zmq.DEALER)
         deaf.set(zmq.LINGER, 0)

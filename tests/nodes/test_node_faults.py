@@ -18,7 +18,7 @@ from tests.nodes.node import Node, gone, running, scripted, stop
 SLOW = "answers=42;tokens=200;step_s=0.01"
 
 
-def test_a_second_broker_refuses_and_the_first_is_not_harmed() -> None:
+def test_case_18_a_second_broker_refuses_and_the_first_is_not_harmed() -> None:
     with running(*scripted("answers=42")) as node:
         second = subprocess.run(
             [sys.executable, "-m", "broker"], env=node.env, capture_output=True, text=True
@@ -29,7 +29,7 @@ def test_a_second_broker_refuses_and_the_first_is_not_harmed() -> None:
         assert node.ask(votes=2).answer == "42"
 
 
-def test_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> None:
+def test_case_19_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> None:
     with running(*scripted("answers=42")) as node:
         node.signal(signal.SIGKILL)
         node.wait()
@@ -40,7 +40,7 @@ def test_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> None:
         assert node.ask(votes=2).answer == "42"
 
 
-def test_killing_the_broker_ends_its_workers_within_a_second() -> None:
+def test_case_7_killing_the_broker_ends_its_workers_within_a_second() -> None:
     with running(*scripted(SLOW), workers=2) as node:
         node.submit(votes=8)
         node.hear(m.Accepted)
@@ -51,7 +51,7 @@ def test_killing_the_broker_ends_its_workers_within_a_second() -> None:
         assert all(gone(pid, within_s=1.0) for pid in pids)
 
 
-def test_workers_deep_in_a_step_leave_with_their_broker_too() -> None:
+def test_case_7_workers_deep_in_a_step_leave_with_their_broker_too() -> None:
     with running(*scripted("fail=hang;after=1")) as node:
         node.submit(votes=1)
         node.hear(m.Accepted)
@@ -61,7 +61,7 @@ def test_workers_deep_in_a_step_leave_with_their_broker_too() -> None:
         assert gone(pid, within_s=1.0)
 
 
-def test_a_worker_killed_in_mid_answer_is_replaced_and_the_seeds_stay() -> None:
+def test_case_1_a_worker_killed_in_mid_answer_is_replaced_and_the_seeds_stay() -> None:
     with running(*scripted(SLOW, slots=8)) as node:
         quiet = node.ask(votes=4, seed=5, answer="number", stop="all")
         node.submit(votes=4, seed=5, answer="number", stop="all")
@@ -84,7 +84,7 @@ def sorted_votes(verdict: m.Verdict) -> list[m.VoteRecord]:
     return sorted(verdict.votes, key=lambda vote: vote.seat)
 
 
-def test_seats_of_a_killed_worker_go_to_another_one() -> None:
+def test_case_1_seats_of_a_killed_worker_go_to_another_one() -> None:
     with running(*scripted(SLOW, slots=8), workers=2) as node:
         job = node.submit(votes=8, stop="all", timeout_s=30)
         node.until(lambda r: sum(w.busy for w in r.workers) == 8, "eight seats in slots")
@@ -97,7 +97,7 @@ def test_seats_of_a_killed_worker_go_to_another_one() -> None:
         assert all("killed by signal 9" in seat.reason for seat in moved)
 
 
-def test_a_stopped_worker_is_noticed_by_its_silence_and_its_seats_go_elsewhere() -> None:
+def test_case_5_a_stopped_worker_is_noticed_by_its_silence_and_its_seats_go_elsewhere() -> None:
     with running(*scripted(SLOW, slots=8), workers=2) as node:
         node.submit(votes=8, stop="all", timeout_s=30)
         node.until(lambda r: sum(w.busy for w in r.workers) == 8, "eight seats in slots")
@@ -109,7 +109,7 @@ def test_a_stopped_worker_is_noticed_by_its_silence_and_its_seats_go_elsewhere()
         assert gone(pid)
 
 
-def test_a_worker_that_dies_at_start_again_and_again_opens_the_circuit() -> None:
+def test_case_3_a_worker_that_dies_at_start_again_and_again_opens_the_circuit() -> None:
     node = Node("--workers", "1", *scripted("fail=exit")).start()
     try:
         report = node.until(lambda r: r.workers[0].state == "failed", "the circuit open")
@@ -132,7 +132,7 @@ def test_a_worker_that_dies_at_start_again_and_again_opens_the_circuit() -> None
     ],
     ids=["missing", "not a gguf", "cut off"],
 )
-def test_a_model_that_cannot_be_loaded_is_named_once_and_not_tried_again(
+def test_case_3_a_model_that_cannot_be_loaded_is_named_once_and_not_tried_again(
     content: bytes | None, reason: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.gguf"
@@ -182,7 +182,7 @@ def test_a_worker_of_somebody_else_joins_serves_and_joins_a_new_broker() -> None
             mine.wait()
 
 
-def test_a_signal_drains_the_node_and_the_running_job_gets_its_verdict() -> None:
+def test_case_27_a_signal_drains_the_node_and_the_running_job_gets_its_verdict() -> None:
     with running(*scripted("answers=42;tokens=50;step_s=0.01")) as node:
         node.submit(votes=2)
         node.hear(m.Accepted)
@@ -191,7 +191,7 @@ def test_a_signal_drains_the_node_and_the_running_job_gets_its_verdict() -> None
         assert node.wait() == 0
 
 
-def test_a_draining_node_takes_no_new_job_and_a_second_signal_ends_it_now() -> None:
+def test_case_27_a_draining_node_takes_no_new_job_and_a_second_signal_ends_it_now() -> None:
     with running(*scripted("answers=42;tokens=100000;step_s=0.01"), "--durability", "none") as node:
         node.submit(votes=2)
         node.hear(m.Accepted)
@@ -220,7 +220,7 @@ def test_scaling_up_and_down_leaves_that_many_processes() -> None:
 # ---------------------------------------------------------------- garbage
 
 
-def test_garbage_is_dropped_and_counted_and_the_broker_goes_on() -> None:
+def test_case_23_garbage_is_dropped_and_counted_and_the_broker_goes_on() -> None:
     with running(*scripted("answers=42")) as node:
         for garbage in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x91\xc1", b"\x01" + b"\x91" * 5000):
             node.socket.send(garbage)
@@ -229,7 +229,7 @@ def test_garbage_is_dropped_and_counted_and_the_broker_goes_on() -> None:
         assert node.ask(votes=2).answer == "42"
 
 
-def test_an_unknown_message_is_answered_in_words() -> None:
+def test_case_24_an_unknown_message_is_answered_in_words() -> None:
     import msgspec
 
     with running(*scripted("answers=42")) as node:
@@ -239,7 +239,7 @@ def test_an_unknown_message_is_answered_in_words() -> None:
         assert "SING" in problem.seen
 
 
-def test_an_oversized_frame_cuts_its_connection_and_nothing_else() -> None:
+def test_case_22_an_oversized_frame_cuts_its_connection_and_nothing_else() -> None:
     with running(*scripted("answers=42")) as node:
         before = node.status()
         rude = node.context.socket(zmq.DEALER)
@@ -253,7 +253,7 @@ def test_an_oversized_frame_cuts_its_connection_and_nothing_else() -> None:
         assert after.jobs.dropped_frames == 0, "it never reached us"
 
 
-def test_worker_messages_from_a_stranger_change_nothing() -> None:
+def test_case_14_worker_messages_from_a_stranger_change_nothing() -> None:
     with running(*scripted(SLOW)) as node:
         job = node.submit(votes=2, answer="number")
         node.hear(m.Accepted)

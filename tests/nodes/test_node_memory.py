@@ -74,7 +74,9 @@ def killed(supervisor: Supervisor, kernel: Counted, kills: int) -> ChildExited:
     return ended(supervisor)
 
 
-def test_a_kill_that_the_kernel_counted_is_named_and_the_worker_comes_back_smaller(kernel) -> None:
+def test_case_4_a_kill_that_the_kernel_counted_is_named_and_the_worker_comes_back_smaller(
+    kernel,
+) -> None:
     supervisor = Supervisor(Placing([], [placement()]), kernel.host)
     said = killed(supervisor, kernel, 1)
     assert not said.final
@@ -109,7 +111,7 @@ def test_without_a_plan_the_cause_comes_with_what_to_change(kernel) -> None:
     assert "fewer --slots" in killed(supervisor, kernel, 1).cause
 
 
-def test_a_worker_that_cannot_be_smaller_is_not_started_again(kernel) -> None:
+def test_case_4_a_worker_that_cannot_be_smaller_is_not_started_again(kernel) -> None:
     supervisor = Supervisor(Placing([], [placement(1, 2048)]), kernel.host)
     said = killed(supervisor, kernel, 1)
     assert said.final
