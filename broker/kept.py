@@ -5,7 +5,6 @@ history from then on: it stays as long as there is room, and goes before any tha
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
 
 import msgspec
 
@@ -82,20 +81,22 @@ class Kept:
     def forget(self, now: float) -> tuple[JobId, ...]:
         """Let go of what is over the bounds by now, at most FORGET_MAX; their ids."""
         gone: list[JobId] = []
-        while len(gone) < FORGET_MAX and (job := next(self._over(now), None)):
+        while len(gone) < FORGET_MAX and (job := self._over(now)):
             self.drop(job)
             gone.append(job)
         return tuple(gone)
 
-    def _over(self, now: float) -> Iterator[JobId]:
+    def _over(self, now: float) -> JobId | None:
         """What goes next: anything too old, then the oldest that was heard, then any."""
-        queues = [queue for queue in (self._heard, self._unheard) if queue]
-        for queue in queues:
-            job, entry = next(iter(queue.items()))
-            if now - entry.ended_at > self.retention.age_s:
-                yield job
-        if queues and (len(self) > self.retention.results or self._too_large):
-            yield next(iter(queues[0]))
+        too_old_at = now - self.retention.age_s
+        for queue in (self._heard, self._unheard):
+            for job, entry in queue.items():
+                if entry.ended_at < too_old_at:
+                    return job
+                break
+        if len(self) > self.retention.results or self._too_large:
+            return next(iter(self._heard or self._unheard), None)
+        return None
 
     def check(self) -> None:
         """Assert what must always hold of the table."""

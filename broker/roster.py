@@ -114,7 +114,13 @@ class Roster:
 
     def newly_suspect(self, now: float) -> list[Voter]:
         """Voters that have just been silent for too long; they are suspect from here on."""
-        silent = [v for v in self if v.state == "alive" and now - v.heard_at > v.patience_s]
+        silent = [
+            v
+            for v in self.by_route.values()
+            if v.heard_at < now - SILENCE_S  # most were heard lately: their patience is not asked
+            and v.state == "alive"
+            and now - v.heard_at > v.patience_s
+        ]
         for voter in silent:
             voter.state = "suspect"
             voter.suspect_at = now

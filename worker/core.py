@@ -156,6 +156,8 @@ class Worker:
 
     def check(self) -> None:
         """Assert what must always hold; for tests and the simulator."""
+        if not (self.running or self.waiting or self._admitting or self._held):
+            return  # nothing is here that could be wrong
         assert len(self.running) + len(self._admitting) <= self.slots
         assert len(self.running) + len(self.waiting) <= SEATS_PER_SLOT * self.slots
         keys = [r.key for r in self.running.values()] + [w.key for w in self.waiting]

@@ -42,7 +42,11 @@ def main() -> int:
             print(f"{seed + 1 - int(first)} seeds, {counts['acknowledged']} jobs", file=sys.stderr)
     cpu_s = time.process_time() - began
     steps_s, jobs_s = counts["steps"] / cpu_s, counts["acknowledged"] / cpu_s
-    print(f"{cpu_s:.1f} s of CPU, {steps_s:.0f} steps/s, {jobs_s:.0f} jobs/s")
+    virtual_s = counts["virtual_s"]
+    print(
+        f"{cpu_s:.1f} s of CPU for {virtual_s:.0f} virtual s of {args.nodes} nodes: "
+        f"{steps_s:.0f} steps/s, {jobs_s:.0f} jobs/s"
+    )
     told = [f"{name} {counts[name]}" for name in _COUNTED]
     print(f"history {digest.hexdigest()}  {'  '.join(told)}")
     return 1 if counts["violations"] else 0
@@ -58,6 +62,7 @@ def _count(counts: Counter[str], result: Result) -> None:
     for name in _COUNTED:
         counts[name] += getattr(result, name, 0)
     counts["seeds"] += 1
+    counts["virtual_s"] += round(result.virtual_s)
     counts["violations"] += result.found
 
 

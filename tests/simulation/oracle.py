@@ -107,6 +107,9 @@ class Oracle:
         """The core was told this, and wants that."""
         if isinstance(event, ev.Received):
             self.heard_at[event.route] = now
+            if not actions and isinstance(event.message, m.Heartbeat):
+                watch.after(self, event, core, now)
+                return  # by far the most there is, and it changes nothing
         if actions or not isinstance(event, ev.Tick):
             self._heard(event, actions, core)
             self._wrote(event, actions, core, now)
