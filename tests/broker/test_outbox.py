@@ -1,0 +1,113 @@
+"""What is told to a listener that does not read: bounded, progress dropped first. Real sockets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from broker.outbox import UNSENT_BYTES_MAX, Outbox
+from broker.service import bind
+from protocol import frames
+from protocol import messages as m
+from protocol.ids import JobId, Seat, WorkerId
+
+TEXT = "y" * 60_000
+
+PUTS_MAX = 20_000
+"""Far above what fits into the queues of ZeroMQ, the system's buffers and the outbox."""
+
+
+class Pair:
+    """An outbox, and one listener that reads when it is asked to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.context = zmq.Context()
+        self.router = bind(self.context, f"ipc://{folder}/s")
+        self.outbox = Outbox(self.router)
+        self.listener = self.context.socket(zmq.DEALER)
+        self.listener.set(zmq.RCVHWM, 1)
+        self.listener.connect(f"ipc://{folder}/s")
+        self.listener.send(b"hello")
+        self.route, _ = self.router.recv_multipart()
+
+    def say(self, *said: Any) -> list[bytes]:
+        """Tell it these in one turn; the listeners that are lost."""
+        for message in said:
+            self.outbox.put(self.route, message)
+        return self.outbox.flush(0.0)
+
+    def fill(self) -> int:
+        """Say verdicts until one has to wait; how many were said."""
+        for number in range(PUTS_MAX):
+            if self.outbox.stuck:
+                return number
+            self.say(verdict(f"full-{number}"))
+        raise AssertionError("it never had to wait")
+
+    def read_all(self) -> list[Any]:
+        heard = []
+        while self.listener.poll(200):
+            heard += frames.to_client(self.listener.recv())
+            self.outbox.flush(0.0)
+        return heard
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    made = Pair(tmp_path)
+    yield made
+    made.context.destroy(linger=0)
+
+
+def verdict(job: str) -> m.Verdict:
+    return m.Verdict(JobId(job), "decided", "all votes are in", asked=1, cast=1, answer=TEXT)
+
+
+def progress(job: str) -> m.Progress:
+    vote = m.VoteRecord(
+        seat=Seat(0),
+        seed=1,
+        node="here",
+        worker=WorkerId("w1"),
+        engine="scripted",
+        model="m",
+        digest="d",
+        text="42",
+        finish="stop",
+        prompt_tokens=1,
+        tokens=1,
+        time_s=0.1,
+        answer="42",
+    )
+    return m.Progress(JobId(job), vote, cast=1, asked=3)
+
+
+def test_progress_is_dropped_before_results_are(pair: Pair) -> None:
+    said = pair.fill()
+    assert pair.say(progress("p"), verdict("last")) == []
+    heard = pair.read_all()
+    assert not [message for message in heard if isinstance(message, m.Progress)]
+    assert [message.job for message in heard] == [*(f"full-{i}" for i in range(said)), "last"]
+    assert pair.say(progress("p")) == []
+    assert isinstance(pair.read_all()[0], m.Progress)
+
+
+def test_who_never_reads_is_given_up_at_a_bound(pair: Pair) -> None:
+    pair.fill()
+    kept = 0
+    for number in range(PUTS_MAX):
+        if pair.say(verdict(f"more-{number}")):
+            break
+        kept += len(TEXT)
+    else:
+        raise AssertionError("what waits for it has no bound")
+    assert UNSENT_BYTES_MAX * 0.9 < kept <= UNSENT_BYTES_MAX
+    assert not pair.outbox.stuck
+
+
+def test_who_is_gone_is_named(pair: Pair) -> None:
+    assert Outbox(pair.router).flush(0.0) == []
+    pair.outbox.put(b"nobody", verdict("j"))
+    assert pair.outbox.flush(0.0) == [b"nobody"]
