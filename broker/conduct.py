@@ -17,11 +17,14 @@ DEATHS_MAX = 3
 def seat_waiting(state: State, now: float) -> None:
     """Give waiting seats to voters while there is room: clients take turns, jobs keep order."""
     free = [voter for voter in state.roster.by_route.values() if voter.takes(now)]
-    seated = 1
-    while seated and free and state.jobs.waiting:
-        seated = 0
+    moved = True
+    while moved and free and state.jobs.waiting:
+        moved = False
         for job in state.jobs.next_up():
-            seated += _seat(state, job, free, now)
+            if _seat(state, job, free, now):
+                moved = True
+            elif job.refusals or job.submit.temperature == 0:  # not for want of its model alone
+                moved |= state.jobs.pass_over(job)
             if not free:
                 return
 

@@ -56,6 +56,7 @@ class Job:
         "asked",
         "bytes",
         "checks",
+        "choosy",
         "client",
         "deadline_at",
         "deaths",
@@ -90,6 +91,7 @@ class Job:
         """
         self.submit = submit
         self.client: bytes = b""  # the route of who put it; none after a restart
+        self.choosy = False  # was passed over: it waits for voters that were not free
         self.id: JobId = submit.job  # the client's name for it
         self.prompt_bytes = len(submit.prompt) + len(submit.system)  # memory of its texts, about
         self.bytes = self.prompt_bytes  # and of its votes, once there is a verdict

@@ -47,7 +47,7 @@ class Jobs:
         self.open: dict[JobId, Job] = {}
         self.done: OrderedDict[JobId, Job] = OrderedDict()
         self.done_total = 0
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[tuple[str, bool], Line] = {}  # by model; the choosy jobs apart
         self._clients: dict[Route, _Client] = {}
         self._turn = 0
         self._deadlines: list[tuple[float, JobId]] = []
@@ -110,22 +110,36 @@ class Jobs:
 
     def wait(self, job: Job, first: bool = False) -> None:
         """Put a job that has seats to give in line; `first`: it has waited before."""
-        line = self._lines.get(job.submit.model)
+        key = job.submit.model, job.choosy
+        line = self._lines.get(key)
         if line is None:
-            line = self._lines[job.submit.model] = Line()
+            line = self._lines[key] = Line()
         line.join(job, first)
 
     def unwait(self, job: Job, served: bool = False) -> None:
         """Take a job out of its line; `served`: since all its seats were given."""
-        line = self._lines.get(job.submit.model)
+        key = job.submit.model, job.choosy
+        line = self._lines.get(key)
         if line is None:
             return
         line.leave(job, served)
         if not line:
-            del self._lines[job.submit.model]
+            del self._lines[key]
         if served:
+            job.choosy = False
             self._turn += 1
             self._clients[job.client].turn = self._turn
+
+    def pass_over(self, job: Job) -> bool:
+        """None of the free voters may be given this job: let it stop no other. Was that new?
+
+        It waits in a line of such jobs, of which each is looked at in turn.
+        """
+        was = job.choosy
+        self.unwait(job)
+        job.choosy = True
+        self.wait(job)
+        return not was
 
     def next_up(self) -> list[Job]:
         """A few jobs of each line, those first whose clients have waited longest for their turn.
@@ -205,7 +219,7 @@ class Jobs:
         """Assert what must always hold of one job, open, done or neither."""
         job = self.get(job_id)
         if job:
-            line = self._lines.get(job.submit.model)
+            line = self._lines.get((job.submit.model, job.choosy))
             assert (line is not None and job in line) == (job.verdict is None and job.waits)
             assert (job_id in self.open) == (job.verdict is None)
             job.check()

@@ -112,6 +112,8 @@ PLANTED = [
             "del voter.open[said.job, said.seat]", "pass"),
     Planted("temperature 0 is asked twice of one model", seating, "eligible",
             "return [v for v in able if v.ready.digest not in taken]", "return able"),
+    Planted("jobs that wait for one voter stop all others", conduct, "seat_waiting",
+            "moved |= state.jobs.pass_over(job)", "pass", seed=75),
     Planted("what is out at the verdict is not recalled", conduct, "_recall",
             "for voter, seats in recalls.items():", "for voter, seats in ():"),
     # life and death
