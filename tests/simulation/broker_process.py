@@ -147,7 +147,8 @@ class BrokerProcess:
 
     def arrive(self, route: bytes, frame: Frame) -> None:
         """A frame has come; it is read when there is time."""
-        self._inbox.extend([ev.Received(route, message) for message in frame])
+        last = len(frame)
+        self._inbox.extend([ev.Received(route, said, i < last) for i, said in enumerate(frame, 1)])
         self._turn()
 
     def tell(self, event: ev.Event) -> None:
