@@ -49,7 +49,9 @@ class Oracle:
         self.votes: deque[tuple[bytes, m.Vote]] = deque(maxlen=64)
         self.verdicts = 0  # that are safe
         self.forgotten: dict[JobId, None] = {}  # kept for long enough
-        self._safe: set[tuple[type, JobId]] = set()  # kinds of records that are committed
+        self._safe: set[JobId] = set()  # accepted, and committed
+        self._safe_verdicts: dict[JobId, m.Verdict] = {}
+        self._earlier: dict[JobId, list[m.Verdict]] = {}  # of lives that were forgotten
         self._steps = 0
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
@@ -72,10 +74,12 @@ class Oracle:
         self._undo.clear()
         for record in records:
             if isinstance(record, r.JobAccepted):
-                self._safe.add((r.JobAccepted, record.submit.job))
-                self._safe.discard((r.VerdictGiven, record.submit.job))  # of a life forgotten
+                job = record.submit.job
+                self._safe.add(job)
+                if job in self._safe_verdicts:  # it was forgotten, and put again: a new life
+                    self._earlier.setdefault(job, []).append(self._safe_verdicts.pop(job))
             elif isinstance(record, r.VerdictGiven):
-                self._safe.add((r.VerdictGiven, record.verdict.job))
+                self._safe_verdicts[record.verdict.job] = record.verdict
                 self.verdicts += 1
 
     def died(self) -> None:
@@ -291,12 +295,14 @@ class Oracle:
         """This has left the broker: nothing takes it back."""
         for message in frame:
             if isinstance(message, m.Accepted):
-                safe = (r.JobAccepted, message.job) in self._safe
+                safe = message.job in self._safe
                 _must(safe, f"{message.job}: ACCEPTED left the broker before it was safe")
                 self.acknowledged[message.job] = None
             elif isinstance(message, m.Verdict):
-                safe = (r.VerdictGiven, message.job) in self._safe
-                _must(safe, f"{message.job}: VERDICT left the broker before it was safe")
+                if message in self._earlier.get(message.job, ()):
+                    continue  # said, then forgotten and put again, all in one turn
+                safe = self._safe_verdicts.get(message.job)
+                _must(safe == message, f"{message.job}: VERDICT left the broker before it was safe")
                 before = self.delivered.setdefault(message.job, message)
                 _must(before == message, f"{message.job}: two verdicts have left the broker")
 

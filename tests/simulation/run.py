@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from protocol.ids import JobId
 from tests.simulation import dice
+from tests.simulation.oracle import Oracle
 from tests.simulation.script import Script
 from tests.simulation.world import World
 
@@ -73,6 +75,11 @@ def _say(error: Exception) -> str:
     return f"{type(error).__name__}: {said} ({file}:{where.lineno})"
 
 
+def _missing(book: Oracle) -> set[JobId]:
+    """Acknowledged, and without a verdict. A world that stopped at a violation was not done yet."""
+    return set(book.acknowledged) - set(book.ended) - set(book.forgotten)
+
+
 def _sum_up(world: World, script: Script, violation: str) -> Result:
     books = [node.oracle for node in world.nodes]
     return Result(
@@ -85,7 +92,7 @@ def _sum_up(world: World, script: Script, violation: str) -> Result:
         verdicts=sum(b.verdicts for b in books),
         faults=sum(entry.kind not in dice.COMMANDS for entry in script.entries),
         restarts=sum(node.broker.lives - 1 for node in world.nodes),
-        lost=sum(len(set(b.acknowledged) - set(b.ended) - set(b.forgotten)) for b in books),
+        lost=0 if violation else sum(len(_missing(book)) for book in books),
         unexpected=sum(len(set(b.delivered) - set(b.attempted)) for b in books),
         duplicated=sum(client.twice for node in world.nodes for client in node.clients),
         violation=violation,

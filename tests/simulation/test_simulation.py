@@ -6,7 +6,11 @@ import sys
 import msgspec
 import pytest
 
+from protocol import messages as m
+from protocol import records as r
+from protocol.ids import JobId
 from tests.simulation import dice
+from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.run import Result, replay, roll
 from tests.simulation.world import KINDS
 
@@ -60,3 +64,18 @@ def test_a_script_replays_the_history_that_it_was_taken_from(worlds: list[Result
     assert again.verdicts == worlds[9].verdicts
     assert again.history == replay(worlds[9].script).history
     assert len(lines) >= again.steps
+
+
+def test_a_verdict_that_is_said_then_forgotten_then_put_again_in_one_turn_was_safe() -> None:
+    """Seed 2674 of 3,000 steps and two jobs a second: the books took the new life for the old."""
+    books = Oracle("0")
+    submit = m.Submit(JobId("j"), "How many?", votes=1)
+    verdict, other = (m.Verdict(submit.job, "decided", why, asked=1) for why in ("one", "two"))
+    books.attempted[submit.job] = submit
+    books.committed([r.JobAccepted(submit, 1, 7), r.VerdictGiven(verdict)])
+    books.committed([r.JobsForgotten((submit.job,)), r.JobAccepted(submit, 1, 8)])
+    books.said(b"1", [verdict])
+    with pytest.raises(Violation, match="before it was safe"):
+        books.said(b"1", [other])
+    books.committed([r.VerdictGiven(other)])
+    books.said(b"1", [other])

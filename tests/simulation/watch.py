@@ -57,7 +57,7 @@ def _no_seat_waits_beside_a_free_voter(core: Broker, now: float) -> None:
     state = core.state
     free = [voter for voter in state.roster if voter.takes(now)]
     for job in state.jobs.open.values() if free else ():
-        if job.pending and not job.choosy:  # of the choosy a few are looked at in each step
+        if job.waits and not job.choosy:  # of the choosy a few are looked at in each step
             able = seating.eligible(job, free, state.roster)
             assert not able, f"{job.id} waits, and {able[0].id} is free"
 
