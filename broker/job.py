@@ -37,6 +37,12 @@ class Standing(msgspec.Struct, frozen=True):
     voters: frozenset[str]  # digests of the models that voted
 
 
+_COUNTED = (
+    "voted", "abstained", "declined", "lost", "cancelled", "tokens", "tokens_cancelled", "text",
+)  # fmt: skip
+"""At a job's end: how its seats ended, and what of tokens and characters its votes took."""
+
+
 class SeatLife(msgspec.Struct):
     """One seat: demand for one vote."""
 
@@ -202,17 +208,16 @@ class Job:
         seat.ended_at = now
         return answer
 
-    def _read_again(self) -> None:
-        """Give every vote the answer that the count took it for in the end.
+    def _read_again(self, seat: SeatLife, vote: m.VoteRecord) -> m.VoteRecord:
+        """Give a vote the answer that the count took it for in the end.
 
         Not when it is cast: later votes can show that earlier ones were misread.
         """
-        for seat in self.seats:
-            if seat.vote is not None:
-                answer = self.tally.answer_of(seat.number)
-                seat.state = "abstained" if answer is None else "voted"
-                if answer != seat.vote.answer:
-                    seat.vote = msgspec.structs.replace(seat.vote, answer=answer)
+        answer = self.tally.answer_of(seat.number)
+        if answer != vote.answer:
+            seat.state = "abstained" if answer is None else "voted"
+            vote = seat.vote = msgspec.structs.replace(vote, answer=answer)
+        return vote
 
     def give_up(self, seat: SeatLife, state: m.SeatState, reason: str, now: float) -> None:
         """This seat will never be answered."""
@@ -250,26 +255,19 @@ class Job:
     def end(self, outcome: m.Result, stopped: str, judged: Judgement, now: float) -> m.Verdict:
         """Close every seat and write the verdict; it never changes after this."""
         assert self.verdict is None, "a second verdict"
-        holders = {seat.voter for seat in self.seats if seat.state == "open" and seat.voter}
-        for seat in self.seats:
-            if seat.state in SEAT_MOVES:
-                seat.move("cancelled")
-                seat.ended_at = now
-        self._read_again()
-        states = [seat.state for seat in self.seats]
-        votes = tuple([seat.vote for seat in self.seats if seat.vote])
-        unopened = max(0, self.asked - len(states))
+        counts, votes = self._close_seats(now)
+        unopened = max(0, self.asked - len(self.seats))
         self.pending.clear()
         self.verdict = m.Verdict(
             job=self.id,
             outcome=outcome,
             stopped=stopped,
-            asked=len(states) + unopened,
-            cast=states.count("voted"),
-            abstained=states.count("abstained"),
-            declined=states.count("declined"),
-            lost=states.count("lost"),
-            cancelled=states.count("cancelled") + unopened,
+            asked=len(self.seats) + unopened,
+            cast=counts["voted"],
+            abstained=counts["abstained"],
+            declined=counts["declined"],
+            lost=counts["lost"],
+            cancelled=counts["cancelled"] + unopened,
             answer=judged.answer,
             answer_type=judged.answer_type,
             mode=judged.mode,
@@ -277,17 +275,40 @@ class Job:
             agreement=judged.agreement,
             confidence=judged.confidence,
             margin=judged.margin,
-            tokens=sum([vote.tokens for vote in votes]),
-            tokens_cancelled=sum([self.running_tokens.get(voter, 0) for voter in holders]),
+            tokens=counts["tokens"],
+            tokens_cancelled=counts["tokens_cancelled"],
             time_s=now - self.accepted_at,
-            votes=votes,
+            votes=tuple(votes),
             notes=self.notes,
             tried=self.checks.tried if self.checks else 0,
             passed=self.checks.passed if self.checks else 0,
         )
-        self.bytes += sum([len(vote.text) for vote in votes])
+        self.bytes += counts["text"]
         self.let_go()
         return self.verdict
+
+    def _close_seats(self, now: float) -> tuple[dict[str, int], list[m.VoteRecord]]:
+        """End every seat; how many ended how, with tokens and characters of text, and the votes.
+
+        One loop for all of it: each job of a busy broker comes through here.
+        """
+        counts = dict.fromkeys(_COUNTED, 0)
+        votes = []
+        cut = set()
+        for seat in self.seats:
+            if seat.state == "open" and seat.voter and seat.voter not in cut:
+                cut.add(seat.voter)
+                counts["tokens_cancelled"] += self.running_tokens.get(seat.voter, 0)
+            if seat.state in SEAT_MOVES:
+                seat.move("cancelled")
+                seat.ended_at = now
+            elif seat.vote is not None:
+                vote = self._read_again(seat, seat.vote)
+                votes.append(vote)
+                counts["tokens"] += vote.tokens
+                counts["text"] += len(vote.text)
+            counts[seat.state] += 1
+        return counts, votes
 
     def let_go(self) -> None:
         """Keep nothing of the count, which is over.
