@@ -2,7 +2,10 @@
 
 question   {"prompt": …, "answer": …} and optional "id", "choices", "answer_type"
 recorded   {"answer": …, "votes": [{"model", "text", "tokens", "time_s", "finish"}, …]} and
-           optional "id", "prompt", "choices", "answer_type", "time_s"
+           optional "id", "prompt", "choices", "answer_type", "time_s", "verdict"
+
+A "verdict", as `--record` writes it, is what is told of; null is a job without one. Without it the
+votes are counted in their order: who arrived first, which decides a tie, is not in the file.
 """
 
 from collections.abc import Sequence
@@ -39,6 +42,7 @@ class _Told(msgspec.Struct):
     choices: tuple[str, ...] = ()
     answer_type: str = "auto"
     time_s: float = 0.0
+    verdict: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def asked(path: str) -> list[tuple[Question, str]]:
@@ -75,6 +79,8 @@ def recorded(path: str) -> list[Case]:
                 choices=read.choices,
                 prompt=read.prompt,
                 time_s=read.time_s,
+                judged=read.verdict is not msgspec.UNSET,
+                verdict=None if read.verdict is msgspec.UNSET else read.verdict,
             )
         )
     return found
@@ -82,7 +88,7 @@ def recorded(path: str) -> list[Case]:
 
 def line_of(name: str | int, case: Case) -> bytes:
     """A case as a line of a file of recorded votes."""
-    told = {
+    told: dict[str, object] = {
         "id": name,
         "prompt": case.prompt,
         "answer": case.gold,
@@ -91,6 +97,8 @@ def line_of(name: str | int, case: Case) -> bytes:
         "time_s": case.time_s,
         "votes": case.votes,
     }
+    if case.judged:
+        told["verdict"] = case.verdict
     return msgspec.json.encode(told) + b"\n"
 
 

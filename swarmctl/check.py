@@ -54,6 +54,7 @@ class _Run:
             raise wrong("--check needs a shell", "there is no `sh` on PATH", "leave --check out")
         with tempfile.TemporaryFile() as given:
             given.write(text.encode())
+            given.write(b"" if text.endswith("\n") else b"\n")  # so that `cat - tests.py` is a file
             given.seek(0)
             self._process = subprocess.Popen(  # noqa: S603 - what the user asked to be run
                 [shell, "-c", command],
@@ -116,6 +117,7 @@ class Checker:
         self._command = command
         self._timeout_s = timeout_s
         self._known: dict[str, tuple[bool, str]] = {}  # by text; at most a job's seats
+        self.last = ""  # what came of the latest candidate
         self._waiting: deque[tuple[Seat, str]] = deque()
         self._run: _Run | None = None
 
@@ -152,7 +154,8 @@ class Checker:
         self._run = None
         why = f"no end within {self._timeout_s:g} s" if code is None else f"exit code {code}"
         said = run.last_line()
-        self._known[text] = code == 0, f"{why}: {said}" if said else why
+        self.last = f"{why}: {said}" if said else why
+        self._known[text] = code == 0, self.last
         return True
 
     def __enter__(self) -> Self:

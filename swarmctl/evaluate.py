@@ -71,6 +71,8 @@ def evaluate(
         )
     if recorded is not None and record is not None:
         raise wrong("--record with --recorded", "nothing new would be recorded")
+    if plot is not None and not plot.lower().endswith(".svg"):
+        raise wrong(f"--plot {plot}", "the drawing is SVG, whatever its name", "--plot FILE.svg")
     flags = {
         "votes": votes,
         "answer": answer,

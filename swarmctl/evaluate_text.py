@@ -59,12 +59,18 @@ def _time(value: float) -> str:
     return seconds(value or None)
 
 
+QUESTIONS_MIN = 10
+"""With fewer no interval is worth its name: resampling sees only the few that there are."""
+
+
 def conclusion(found: Evaluation) -> str:
     """In a sentence: does the vote help here?"""
     f = found.all
     points = f"{100 * f.gain:+.1f} points, 95% sure of {100 * f.low:+.1f} to {100 * f.high:+.1f}"
     where = f"on these {plural(f.questions, 'question')}"
-    if f.low > 0:
+    if f.questions < QUESTIONS_MIN:
+        told = f"{plural(f.questions, 'question')} cannot tell: {100 * f.gain:+.1f} points on these"
+    elif f.low > 0:
         told = f"the vote is right more often than one sample {where}: {points}"
     elif f.high < 0:
         told = f"the vote is right less often than one sample {where}: {points}"

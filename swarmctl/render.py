@@ -87,7 +87,7 @@ def _sure(v: m.Verdict) -> str:
     if v.confidence is None:
         return ""
     kind = KINDS.get(v.answer_type, v.answer_type)
-    return f"; right about {round(100 * v.confidence)} times in 100 for {kind}"
+    return f"; right about {100 * v.confidence:.0f} times in 100 for {kind}"
 
 
 def _for_it(v: m.Verdict) -> int:

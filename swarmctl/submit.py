@@ -178,9 +178,12 @@ def _submit_one(
 
     from swarmctl import questions, uuid7
     from swarmctl.ask import Interrupted, ask
+    from swarmctl.check import Checker
     from swarmctl.client import exit_code
     from swarmctl.judge import refuse_absent
     from swarmctl.out import talk, watched
+    from swarmctl.render import WHY_COLUMNS
+    from swarmctl.text import shorten
 
     told = watched() and not json
     job = msgspec.structs.replace(
@@ -202,6 +205,8 @@ def _submit_one(
                 raise typer.Exit(code) from None
             verdict = error.verdict
         _print(verdict, json)
+        if isinstance(checker, Checker) and checker.last and code and not (told or json):
+            talk(f"the last check: {shorten(checker.last, WHY_COLUMNS)}")
         client.ack(verdict.job)
     raise typer.Exit(code)
 

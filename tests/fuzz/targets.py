@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from broker import admission
 from broker import events as ev
 from broker.core import Broker
 from broker.kept import Retention
@@ -37,6 +38,8 @@ from protocol import frames, journal
 from protocol import messages as m
 from protocol.errors import FrameError
 from protocol.ids import NodeId, WorkerId
+from protocol.limits import SEATS_MAX
+from protocol.records import JobAccepted
 from swarmctl import asjson, render
 from worker import core as worker_core
 
@@ -198,6 +201,10 @@ def journal_(data: bytes) -> None:
         records = journal.life(1, (first, journal.crc_of(first, 1)), ballots, votes, verdict)
     except journal.Damaged:
         return
+    first_record = records[0]
+    assert isinstance(first_record, JobAccepted)
+    if admission.problem_of(first_record.submit) or not 1 <= first_record.asked <= SEATS_MAX:
+        return  # what admission refuses is in no journal of ours
     core = _core()
     _told(core.restore(records, 100.0))
     core.check()

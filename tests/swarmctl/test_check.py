@@ -39,14 +39,21 @@ def test_json_tells_how_many_were_tried_and_passed(node):
 
 
 def test_when_none_passes_there_is_no_verdict(node):
-    code, out, err = node.run(*ASK, "--check", "false")
+    code, out, err = node.run(*ASK, "--check", "echo it is wrong; false")
     assert (code, out) == (7, "")
     assert "no candidate passed the check (16 tried)" in err
+    assert err.splitlines()[-1] == "the last check: exit code 1: it is wrong"
+
+
+def test_a_candidate_is_a_text_file_that_others_can_be_joined_to(node, tmp_path):
+    more = tmp_path / "more"
+    more.write_text("next\n")
+    assert node.run(*ASK, "--check", f"cat - {more} | tail -1 | grep -x next")[0] == 0
 
 
 def test_the_command_runs_where_and_as_the_caller_does_and_equal_texts_once(node, tmp_path):
     seen = tmp_path / "seen"
-    command = f'cat >> {seen}; echo " $SWARM_HOME $PWD" >> {seen}; false'
+    command = f'tr -d "\\n" >> {seen}; echo " $SWARM_HOME $PWD" >> {seen}; false'
     assert node.run(*ASK, "--check", command)[0] == 7
     lines = seen.read_text().splitlines()
     assert len(lines) == 2, "two different texts were voted for"

@@ -23,8 +23,8 @@ LOOKED_AT = {
     "code": 1 << 16,
 }
 """Of these types fewer characters are looked at: a short answer stands at a text's end, and a
-longer JSON is a document. Each takes milliseconds of the broker's loop for any text, where all
-that a vote may hold took up to a second (measured with the floods of tests/broker/voting)."""
+longer JSON is a document. Each takes milliseconds of the broker's loop for any text, where all that
+a vote may hold took up to a second (measured with the floods of tests/broker/voting)."""
 
 READERS: dict[str, Callable[[str], str | None]] = {
     "number": read_number,
