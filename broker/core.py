@@ -104,6 +104,13 @@ class Broker:
         clients.grow(self.state, workers)
         return self._take()
 
+    def hear(self, route: Route, said: Iterable[m.ToBroker], now: float) -> list[Action]:
+        """What to do about all that one frame said: as `handle` for each, and seats given once."""
+        for message in said:
+            self._received(route, message, now)
+        self._look_round(now)
+        return self._take()
+
     def handle(self, event: Event, now: float) -> list[Action]:
         """What to do about this event, in this order."""
         state = self.state
@@ -124,8 +131,7 @@ class Broker:
                 clients.drain(state, event.now or state.draining, now)
             case _:
                 self._shell_says(event, now)
-        if not (isinstance(event, Received) and event.more):
-            self._look_round(now)
+        self._look_round(now)
         return self._take()
 
     def _look_round(self, now: float) -> None:

@@ -20,7 +20,6 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
     route: Route
     message: m.ToBroker
-    more: bool = False  # the next message of its frame follows at once: seats are given after it
 
 
 class Nonsense(msgspec.Struct, frozen=True, gc=False):

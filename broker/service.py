@@ -28,7 +28,6 @@ from broker.events import (
     Learn,
     Nonsense,
     Quit,
-    Received,
     Send,
     Spawn,
     StopAsked,
@@ -194,9 +193,7 @@ class Service:
         except FrameError:
             self._handle(Nonsense(route))
         else:
-            last = len(messages)
-            for i, message in enumerate(messages, 1):
-                self._handle(Received(route, message, i < last))
+            self._perform(self._core.hear(route, messages, time.monotonic()))
 
     def _other(self, source: object) -> None:
         """Not the socket: a signal, something learned, our lifeline, or a worker's."""

@@ -43,11 +43,11 @@ def pack(parts: Sequence[bytes]) -> Iterator[bytes]:
         if len(part) >= FRAME_BYTES_MAX:
             raise FrameTooLarge(f"a message of {len(part)} bytes, over {FRAME_BYTES_MAX}")
         if i > start and (size + len(part) > FRAME_FULL_BYTES or i - start == FRAME_MESSAGES_MAX):
-            yield _HEADERS[i - start] + b"".join(parts[start:i])
+            yield b"".join([_HEADERS[i - start], *parts[start:i]])
             start, size = i, 0
         size += len(part)
     if start < len(parts):
-        yield _HEADERS[len(parts) - start] + b"".join(parts[start:])
+        yield b"".join([_HEADERS[len(parts) - start], *parts[start:]])
 
 
 class Decoder:

@@ -147,8 +147,7 @@ class BrokerProcess:
 
     def arrive(self, route: bytes, frame: Frame) -> None:
         """A frame has come; it is read when there is time."""
-        last = len(frame)
-        self._inbox.extend([ev.Received(route, said, i < last) for i, said in enumerate(frame, 1)])
+        self._inbox.extend([ev.Received(route, said) for said in frame])
         self._turn()
 
     def tell(self, event: ev.Event) -> None:

@@ -44,7 +44,7 @@ def _named(actions: list[ev.Action]) -> Iterator[JobId]:
 
 def after(books: "Oracle", event: ev.Event, core: Broker, now: float) -> None:
     """Assert that nothing waits in vain; the slower rules only when time has gone by."""
-    if core.state.jobs.waiting and not (isinstance(event, ev.Received) and event.more):
+    if core.state.jobs.waiting:
         _no_seat_waits_beside_a_free_voter(core, now)
     if core.state.draining and not core.state.quit:
         assert core.state.jobs.open, "told to end, with nothing left to do, and still here"
