@@ -25,6 +25,7 @@ from broker.journal_file import NewerJournal, opened, take_up
 from broker.kept import Retention
 from broker.learner import Learner
 from broker.placing import Placing
+from broker.restore import Uncountable
 from broker.state import NodeIdentity
 from broker.supervisor import Supervisor
 from detect import home, settings
@@ -101,7 +102,7 @@ def _core(here: home.Home, chosen: settings.Settings) -> tuple[Broker, Journal |
         kept, notes = opened(here.state, chosen.durability)
         core = Broker(node, rng, time.monotonic(), retention)
         restored = take_up(core, kept, time.monotonic())
-    except NewerJournal as error:
+    except (NewerJournal, Uncountable) as error:
         raise _Failure(
             EXIT_CONFIG,
             "the journal was written by a later version",

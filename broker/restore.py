@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from broker import conduct
+from broker import admission, conduct
 from broker.job import SEAT_MOVES, Job, SeatLife
 from broker.seeds import seed_of
 from broker.state import State
 from broker.voting import Cast
 from protocol import messages as m
 from protocol.ids import JobId, Seat
+from protocol.limits import SEATS_MAX
 from protocol.records import (
     BallotIssued,
     JobAccepted,
@@ -29,6 +30,13 @@ from protocol.records import (
 )
 
 REASON = "the broker was restarted"
+
+
+class Uncountable(Exception):
+    """A journal holds a job that this broker could not have accepted: a later version wrote it.
+
+    It was promised a verdict, so it is neither dropped nor counted otherwise than it was asked.
+    """
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -46,7 +54,7 @@ def restore(
     """Take up the jobs of these records, in the order they were written.
 
     `ages_s`: how long ago each was accepted, where that is known; for people, never for deadlines.
-    A record of a job whose JobAccepted is missing is skipped.
+    A record of a job whose JobAccepted is missing is skipped. Raises Uncountable.
     """
     jobs: dict[JobId, Job] = {}
     heard: set[JobId] = set()
@@ -84,9 +92,12 @@ def bring_back(state: State, records: Iterable[Record], now: float) -> None:
     kept = state.kept
     assert kept is not None
     jobs: dict[JobId, Job] = {}
-    for record in records:
-        if not isinstance(record, VerdictHeard):
-            _apply(jobs, record, now)
+    try:
+        for record in records:
+            if not isinstance(record, VerdictHeard):
+                _apply(jobs, record, now)
+    except Uncountable:
+        return
     for job in jobs.values():
         if job.verdict is not None and job.id in kept and state.jobs.get(job.id) is None:
             job.accepted_at = kept.ended_at(job.id) - job.verdict.time_s
@@ -110,6 +121,10 @@ def _apply(jobs: dict[JobId, Job], record: Record, now: float) -> None:
 
 
 def _accepted(record: JobAccepted, now: float) -> Job:
+    problem = admission.problem_of(record.submit)
+    if problem or not 1 <= record.asked <= SEATS_MAX:
+        seen = problem.seen if problem else f"{record.asked} seats"
+        raise Uncountable(f"job {record.submit.job[:60]!r}: {seen}")
     job = Job(record.submit, record.asked, record.seed, now, record.weights)
     job.notes = record.notes
     return job

@@ -11,6 +11,7 @@ from broker.core import Broker
 from broker.journal import Journal
 from broker.journal_file import NewerJournal, opened, take_up
 from broker.kept import Retention
+from broker.restore import Uncountable
 from broker.state import NodeIdentity
 from protocol import journal as file
 from protocol import messages as m
@@ -249,3 +250,14 @@ def test_a_commit_that_fails_changes_nothing_and_is_tried_again(tmp_path: Path) 
     assert not list(again.unfinished())
     assert [f.job for f in again.finished()] == ["j1"]
     again.close()
+
+
+def test_a_job_that_only_a_later_version_could_count_is_neither_dropped_nor_counted_otherwise(
+    tmp_path: Path,
+) -> None:
+    submit = m.Submit(JobId("j1"), "How many?", stop="clever")
+    journal = written(tmp_path, accepted("j0"), JobAccepted(submit, 3, 7))
+    with pytest.raises(Uncountable, match=r"j1.*clever"):
+        broker(journal)
+    jobs = {records[0].submit.job for _, records in journal.unfinished()}
+    assert jobs == {"j0", "j1"}

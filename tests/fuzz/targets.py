@@ -21,12 +21,12 @@ from typing import Any
 
 import msgspec
 
-from broker import admission
 from broker import events as ev
 from broker.core import Broker
 from broker.kept import Retention
 from broker.learner import sound
 from broker.reliability import Past, Reliability
+from broker.restore import Uncountable
 from broker.state import NodeIdentity
 from broker.voting import ANSWER_TYPES, Cast, Rules, Tally, extract
 from broker.voting.answers.auto import of_prompt, of_vote
@@ -38,8 +38,6 @@ from protocol import frames, journal
 from protocol import messages as m
 from protocol.errors import FrameError
 from protocol.ids import NodeId, WorkerId
-from protocol.limits import SEATS_MAX
-from protocol.records import JobAccepted
 from swarmctl import asjson, render
 from worker import core as worker_core
 
@@ -183,7 +181,7 @@ SHOWN: dict[type, tuple[Callable[[Any], object], ...]] = {
     m.NodeReport: (lambda s: render.status(s, 80), lambda s: asjson.line(asjson.status(s))),
     m.JobList: (lambda s: render.jobs(s, 80), lambda s: asjson.line(asjson.jobs(s))),
     m.JobReport: (render.job, lambda s: asjson.line(asjson.job(s))),
-    m.ModelList: (lambda s: asjson.line(asjson.models(s.models)),),
+    m.ModelList: (lambda s: asjson.line(asjson.models(s.models, s.confidence)),),
 }
 
 
@@ -201,12 +199,11 @@ def journal_(data: bytes) -> None:
         records = journal.life(1, (first, journal.crc_of(first, 1)), ballots, votes, verdict)
     except journal.Damaged:
         return
-    first_record = records[0]
-    assert isinstance(first_record, JobAccepted)
-    if admission.problem_of(first_record.submit) or not 1 <= first_record.asked <= SEATS_MAX:
-        return  # what admission refuses is in no journal of ours
     core = _core()
-    _told(core.restore(records, 100.0))
+    try:
+        _told(core.restore(records, 100.0))
+    except Uncountable:
+        return
     core.check()
 
 
