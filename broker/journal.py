@@ -7,10 +7,12 @@ checkpoints, the file stays intact) and `power` with one a turn (FULL).
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
+from broker.checkpoint import FOLD_BYTES, LOG_PAGES_MAX, Checkpoint
+from broker.kept import FORGET_MAX
 from broker.restore import Finished
 from protocol import journal as file
 from protocol.ids import JobId
@@ -64,12 +66,15 @@ class Journal:
         self._heard: list[tuple[JobId]] = []
         self._forgotten: list[JobId] = []
         self._waits = False  # something has been put that a send depends on
+        self._checkpoint = Checkpoint(path)
+        self._unfolded_bytes = 0  # of bodies, since the last checkpoint
 
     def close(self) -> None:
         """Write what is left, as far as there is room, and fold the log into the file."""
         try:
             self.commit(lazily=False)
         finally:
+            self._checkpoint.end()
             self._db.close()
 
     def _one(self, sql: str, *values: Any) -> Any:
@@ -104,6 +109,7 @@ class Journal:
         body = file.encode(record)
         self._open[submit.job] = n
         self._jobs.append((n, submit.job, time.time(), body, file.crc_of(body, n)))
+        self._unfolded_bytes += len(body)
 
     def _put_vote(self, record: VoteCounted | SeatGivenUp) -> None:
         n = self._open[record.job]
@@ -118,6 +124,7 @@ class Journal:
         self._votes.pop(n, None)  # of this turn: the verdict holds them too
         body = file.encode(verdict)
         self._verdicts.append((n, time.time(), body, file.crc_of(body, n)))
+        self._unfolded_bytes += len(body)
 
     @property
     def waits(self) -> bool:
@@ -158,6 +165,9 @@ class Journal:
                 self._db.execute("ROLLBACK")
             raise
         self._clear()
+        if self._unfolded_bytes > FOLD_BYTES:
+            self._unfolded_bytes = 0
+            self._checkpoint.begin()
         return True
 
     def _write(self) -> None:
@@ -183,13 +193,12 @@ class Journal:
                 yield n, place, body, file.crc_of(body, n)
 
     def _forget(self) -> None:
-        found = (
-            self._db.execute("SELECT n FROM jobs WHERE job = ?", (job,)).fetchone()
-            for job in self._forgotten
-        )
-        numbers = [row for row in found if row]
-        for table in ("ballots", "votes", "heard", "verdicts", "jobs"):
-            self._db.executemany(f"DELETE FROM {table} WHERE n = ?", numbers)  # noqa: S608
+        for first in range(0, len(self._forgotten), FORGET_MAX):
+            jobs = self._forgotten[first : first + FORGET_MAX]
+            found = self._db.execute(f"SELECT n FROM jobs WHERE job IN ({_marks(jobs)})", jobs)  # noqa: S608
+            numbers = [n for (n,) in found]
+            for table in ("ballots", "votes", "heard", "verdicts", "jobs"):
+                self._db.execute(f"DELETE FROM {table} WHERE n IN ({_marks(numbers)})", numbers)  # noqa: S608
 
     def _clear(self) -> None:
         self._waits = False
@@ -239,6 +248,10 @@ class Journal:
             return ()
 
 
+def _marks(values: Sized) -> str:
+    return ",".join("?" * len(values))
+
+
 def _by_job(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]:
     """Rows by the job number that is first in each."""
     found: dict[int, list[tuple[Any, ...]]] = {}
@@ -253,5 +266,6 @@ def connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA page_size = 8192")
     db.execute(f"PRAGMA page_size = {file.PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
     db.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
     return db
