@@ -29,8 +29,9 @@ class Client:
     """One client of the node, with many jobs in flight."""
 
     def __init__(self, address: str, acks: bool = False) -> None:
-        """`acks`: say for each verdict that it need not be kept any more."""
+        """`acks`: say for each verdict, with the next question, that it need not be kept."""
         self._acks = acks
+        self._heard: list[JobId] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         for option in (zmq.SNDHWM, zmq.RCVHWM, zmq.LINGER):  # as the raw contender
@@ -40,7 +41,10 @@ class Client:
         self._count = 0
 
     def say(self, *messages: m.Message) -> None:
-        """Send these in one frame."""
+        """Send these in one frame, after what was heard meanwhile."""
+        if self._heard:
+            messages = (m.Ack(tuple(self._heard)), *messages)
+            self._heard.clear()
         for frame in frames.pack([frames.encode(message) for message in messages]):
             self._socket.send(frame)
 
@@ -76,8 +80,8 @@ class Client:
 
     def _verdicts(self) -> list[m.Verdict]:
         verdicts = _verdicts(self.hear())
-        if self._acks and verdicts:
-            self.say(m.Ack(tuple([verdict.job for verdict in verdicts])))
+        if self._acks:
+            self._heard += [verdict.job for verdict in verdicts]
         return verdicts
 
     def ready(self, workers: int) -> m.NodeReport:
