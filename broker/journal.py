@@ -26,6 +26,7 @@ from protocol.records import (
     VerdictHeard,
     VoteCounted,
 )
+from protocol.verbatim import brief
 
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 """By durability."""
@@ -122,7 +123,7 @@ class Journal:
         n = self._open.pop(verdict.job)
         self._places.pop(n, None)
         self._votes.pop(n, None)  # of this turn: the verdict holds them too
-        body = file.encode(verdict)
+        body = file.encode(brief(verdict))
         self._verdicts.append((n, time.time(), body, file.crc_of(body, n)))
         self._unfolded_bytes += len(body)
 

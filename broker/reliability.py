@@ -17,7 +17,7 @@ from protocol import messages as m
 
 JOBS_KEPT = 1000
 """Past jobs of one answer type, the latest: 200 show as much as known answers would
-(docs/VOTING.md), and with more a model's change of mood shows later."""
+(docs/BENCHMARKS.md), and with more a model's change of mood shows later."""
 
 NEW_MIN, NEW_SHARE = 20, 0.1
 """It is learned anew after so many more jobs, or this share more, whichever is later."""

@@ -15,12 +15,17 @@ import msgspec
 from protocol import messages as m
 from protocol.errors import FrameError, FrameTooLarge, UnknownMessage, WrongVersion
 from protocol.limits import FRAME_BYTES_MAX, FRAME_FULL_BYTES, FRAME_MESSAGES_MAX
+from protocol.verbatim import brief, whole
 
 VERSION = 1
 _VERSION_BYTE = bytes([VERSION])
 
-encode: Callable[[m.Message], bytes] = msgspec.msgpack.Encoder().encode
-"""A message to its bytes, to be joined by `pack`."""
+_encode: Callable[[m.Message], bytes] = msgspec.msgpack.Encoder().encode
+
+
+def encode(message: m.Message) -> bytes:
+    """A message to its bytes, to be joined by `pack`."""
+    return _encode(brief(message) if type(message) is m.Verdict else message)
 
 
 def _header(count: int) -> bytes:
@@ -76,6 +81,15 @@ class Decoder:
         return said
 
 
+class ClientDecoder(Decoder):
+    """To a client's messages: verdicts come whole."""
+
+    def __call__(self, frame: bytes) -> list[Any]:
+        """As of any decoder."""
+        said = super().__call__(frame)
+        return [whole(one) if type(one) is m.Verdict else one for one in said]
+
+
 def _explain(frame: bytes, error: Exception) -> FrameError:
     """Tell a newer node's message from garbage."""
     try:
@@ -92,5 +106,5 @@ _KNOWN = {
 }
 
 to_broker = Decoder(m.ToBroker)
-to_client = Decoder(m.ToClient)
+to_client = ClientDecoder(m.ToClient)
 to_worker = Decoder(m.ToWorker)

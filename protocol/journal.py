@@ -29,6 +29,7 @@ from protocol.records import (
     VerdictHeard,
     VoteCounted,
 )
+from protocol.verbatim import whole
 
 FILE = "journal.db"
 """In the node's state folder."""
@@ -128,7 +129,7 @@ def life(
     ]
     if verdict is not None:
         heard, body, crc = verdict
-        records.append(VerdictGiven(_checked(_verdict, body, crc, n)))
+        records.append(VerdictGiven(whole(_checked(_verdict, body, crc, n))))
         records += [VerdictHeard(job)] if heard else []
     return records
 

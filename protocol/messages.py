@@ -204,6 +204,7 @@ class Verdict(Message, frozen=True):
     notes: tuple[str, ...] = ()
     tried: int = 0  # votes of a checked job that were tried
     passed: int = 0  # of these
+    verbatim: bool = False  # the winner's text is the answer, which is left out
 
 
 class NodeReport(Message, frozen=True):

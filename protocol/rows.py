@@ -37,6 +37,7 @@ class VoteRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tokens: int
     time_s: float  # from the ballot's issue to the vote's arrival, by the broker's clock
     answer: str | None = None  # canonical; None: abstained
+    verbatim: bool = False  # the text is the answer, which is left out (protocol.verbatim)
 
 
 class NodeFacts(msgspec.Struct, frozen=True, gc=False):
