@@ -77,7 +77,10 @@ class Oracle:
                 job = record.submit.job
                 self._safe.add(job)
                 if job in self._safe_verdicts:  # it was forgotten, and put again: a new life
-                    self._earlier.setdefault(job, []).append(self._safe_verdicts.pop(job))
+                    earlier = self._safe_verdicts.pop(job)
+                    self._earlier.setdefault(job, []).append(earlier)
+                    if self.delivered.get(job) == earlier:  # it left after it was forgotten
+                        del self.delivered[job]
             elif isinstance(record, r.VerdictGiven):
                 self._safe_verdicts[record.verdict.job] = record.verdict
                 self.verdicts += 1
