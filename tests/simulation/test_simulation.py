@@ -79,3 +79,22 @@ def test_a_verdict_that_is_said_then_forgotten_then_put_again_in_one_turn_was_sa
         books.said(b"1", [other])
     books.committed([r.VerdictGiven(other)])
     books.said(b"1", [other])
+
+
+def test_a_verdict_that_left_after_it_was_forgotten_is_no_second_one_of_the_next_life() -> None:
+    """Seed 41237 of 3,000 steps and two jobs a second."""
+    books = Oracle("0")
+    submit = m.Submit(JobId("j"), "How many?", votes=1)
+    one, two, three = (
+        m.Verdict(submit.job, "decided", why, asked=1) for why in ("one", "two", "three")
+    )
+    books.attempted[submit.job] = submit
+    books.committed([r.JobAccepted(submit, 1, 7), r.VerdictGiven(one)])
+    books.committed([r.JobsForgotten((submit.job,))])
+    books.said(b"1", [one])
+    books.committed([r.JobAccepted(submit, 1, 8)])
+    books.committed([r.VerdictGiven(two)])
+    books.said(b"1", [two])
+    books.committed([r.VerdictGiven(three)])
+    with pytest.raises(Violation, match="two verdicts"):
+        books.said(b"1", [three])
