@@ -15,6 +15,9 @@ from protocol.errors import Code
 from protocol.ids import JobId, Seat, WorkerId
 from tests.simulation import recount, watch
 
+DAY_S = 86_400.0
+"""No run lasts so long: a result that is kept for longer goes for want of room alone."""
+
 _ABSENT = object()
 
 WHOLE_STEPS = 16
@@ -223,6 +226,11 @@ class Oracle:
                     _must(job in self.ended, f"{job} is forgotten without a verdict")
                     self._put(self.forgotten, job, None)
                     self._forget(job)
+                kept = core.state.kept
+                assert kept is not None
+                limits = kept.retention
+                may = limits.age_s < DAY_S or len(self.ended) >= limits.results
+                _must(may, f"{jobs[-1]} is forgotten, and only {len(self.ended)} are kept")
 
     def _issued(self, record: r.BallotIssued) -> None:
         job = record.job
