@@ -133,10 +133,10 @@ def _detached(home: "Home", flags: "Mapping[str, object]", workers: int) -> None
 
 def _attached(home: "Home", flags: "Mapping[str, object]") -> int:
     """Run until the broker ends; its exit code. Signals are passed on to it."""
+    import os
     import signal
 
     from swarmctl import node
-    from swarmctl.out import talk
 
     process = node.start_attached(flags)
     ends = 0
@@ -145,7 +145,9 @@ def _attached(home: "Home", flags: "Mapping[str, object]") -> int:
         nonlocal ends
         ends += 1
         process.terminate()
-        talk("ending now" if ends > 1 else "finishing what runs; Ctrl-C again ends it at once")
+        said = "ending now" if ends > 1 else "finishing what runs; Ctrl-C again ends it at once"
+        # Not by sys.stderr: the signal may have come in the midst of a write to it.
+        os.write(sys.stderr.fileno(), f"{said}\n".encode())
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
