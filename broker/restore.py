@@ -6,6 +6,7 @@ one. Its time starts anew: what was used of it is not known to a monotonic clock
 work meanwhile. Clients ask again by job id.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -121,13 +122,22 @@ def _apply(jobs: dict[JobId, Job], record: Record, now: float) -> None:
 
 
 def _accepted(record: JobAccepted, now: float) -> Job:
-    problem = admission.problem_of(record.submit)
-    if problem or not 1 <= record.asked <= SEATS_MAX:
-        seen = problem.seen if problem else f"{record.asked} seats"
+    if seen := _uncountable(record):
         raise Uncountable(f"job {record.submit.job[:60]!r}: {seen}")
     job = Job(record.submit, record.asked, record.seed, now, record.weights)
     job.notes = record.notes
     return job
+
+
+def _uncountable(record: JobAccepted) -> str:
+    """What this broker would not have accepted; empty when it is all right."""
+    if problem := admission.problem_of(record.submit):
+        return problem.seen
+    if not 1 <= record.asked <= SEATS_MAX:
+        return f"{record.asked} seats"
+    if not all(0 <= weight < math.inf for weight in record.weights.values()):
+        return "a weight that is no finite number from 0"
+    return ""
 
 
 def _went_on(job: Job, record: Record, now: float) -> None:
