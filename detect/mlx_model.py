@@ -45,9 +45,8 @@ def derive(path: str, config: dict[str, Any], weight_bytes: int) -> Model:
     heads = _number(path, config, "num_attention_heads")
     if not 0 < layers <= LAYERS_MAX or heads < 1:
         raise ValueError(f"{path}: {layers} layers and {heads} heads make no model")
-    heads_kv = config.get("num_key_value_heads") or heads
-    head = config.get("head_dim") or width // heads
-    kept = int(heads_kv) * int(head)
+    head = _number(path, config, "head_dim", width // heads)
+    kept = _number(path, config, "num_key_value_heads", heads) * head
     layer = Layer(weight_bytes=weight_bytes // layers, key_values=kept, value_values=kept)
     return Model(
         path=path,
@@ -60,17 +59,20 @@ def derive(path: str, config: dict[str, Any], weight_bytes: int) -> Model:
         output_tied=True,
         vocab=_number(path, config, "vocab_size"),
         embedding=width,
-        feed_forward=int(config.get("intermediate_size") or 4 * width),
-        query_values=heads * int(head),
+        feed_forward=_number(path, config, "intermediate_size", 4 * width),
+        query_values=heads * head,
         heads=heads,
-        context_trained=int(config.get("max_position_embeddings") or 0),
+        context_trained=_number(path, config, "max_position_embeddings", 0),
         file_bytes=weight_bytes,
         form="mlx",
     )
 
 
-def _number(path: str, config: dict[str, Any], name: str) -> int:
+def _number(path: str, config: dict[str, Any], name: str, default: int | None = None) -> int:
+    """`default`: for one that is missing, null or 0."""
     value = config.get(name)
+    if not value and default is not None:
+        value = default
     if not isinstance(value, int):
         raise ValueError(f"{path}: config.json has no whole number {name}")  # noqa: TRY004 - the file is wrong, not the call
     return value
