@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from broker import descriptors, identity, lock, service
+from broker import address, descriptors, identity, lock, service
 from broker.core import Broker
 from broker.events import Noted
 from broker.journal import Journal
@@ -71,6 +71,8 @@ def _run(args: argparse.Namespace) -> int:
             f"process {other.pid} holds {here.lock}",
             "use it, end it with `swarmctl down`, or set SWARM_HOME to another folder",
         ) from None
+    except home.HomeError as error:
+        raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
     _calm_collector()
     with held:
         core, kept = _core(here, chosen)
@@ -80,8 +82,7 @@ def _run(args: argparse.Namespace) -> int:
         supervisor = Supervisor(Placing(_worker_arguments(chosen), placements))
         descriptors.make_room()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        router = service.bind(context, here.address)
-        here.socket.chmod(0o600)
+        router = _bound(context, here)
         try:
             shell = service.Service(core, router, supervisor, kept, learner, lifeline=args.lifeline)
             shell.run(chosen.workers)
@@ -90,6 +91,19 @@ def _run(args: argparse.Namespace) -> int:
             context.term()
             here.socket.unlink(missing_ok=True)
     return 0
+
+
+def _bound(context: zmq.Context[zmq.Socket[bytes]], here: home.Home) -> zmq.Socket[bytes]:
+    try:
+        return address.bind(context, here.socket, here.address)
+    except address.AddressInUse as error:
+        context.term()
+        raise _Failure(
+            1,
+            "this node's address is in use",
+            str(error),
+            "end that program or remove the file, or set SWARM_HOME to another folder",
+        ) from None
 
 
 def _core(here: home.Home, chosen: settings.Settings) -> tuple[Broker, Journal | None]:

@@ -43,19 +43,9 @@ from broker.supervisor import Supervisor
 from protocol import frames
 from protocol.errors import FrameError, UnknownMessage
 from protocol.ids import WorkerId
-from protocol.limits import FRAME_BYTES_MAX
-
-HWM = 1000
-"""Frames queued in libzmq for one listener; beyond, they wait in the outbox, which is bounded."""
 
 DRAINED_MAX = 256
 """Frames taken in one turn: a flood from one side does not keep timers and sends waiting."""
-
-HANDSHAKE_MS = 3000
-"""A connection that says nothing is cut; by default it would hold its place for 30 s."""
-
-LINGER_MS = 500
-"""For the last words to clients at the end, and no hang when they do not read."""
 
 RETRY_S = 0.02
 """How soon to try again when a listener's queue was full."""
@@ -64,24 +54,6 @@ _NOBLOCK = int(zmq.NOBLOCK)  # a plain number: converting the flag costs a micro
 
 CHILD_GRACE_S = 2.0
 """From the end of the broker to the end of its last worker."""
-
-
-def bind(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """The ROUTER that clients and workers talk to.
-
-    Routing ids are ZeroMQ's own (HANDOVER would let one peer take another's); MANDATORY, since
-    without it a message to nobody is dropped in silence; bounds in every direction.
-    """
-    router = context.socket(zmq.ROUTER)
-    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    router.setsockopt(zmq.ROUTER_HANDOVER, 0)
-    router.setsockopt(zmq.SNDHWM, HWM)
-    router.setsockopt(zmq.RCVHWM, HWM)
-    router.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
-    router.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    router.setsockopt(zmq.LINGER, LINGER_MS)
-    router.bind(address)
-    return router
 
 
 class Service:

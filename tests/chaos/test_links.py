@@ -13,7 +13,7 @@ import pytest
 
 from protocol import messages as m
 from tests.chaos.forwarder import forwarding
-from tests.nodes.node import Node, running, scripted
+from tests.nodes.node import Node, newcomer, running, scripted
 
 SLOW = "answers=42;tokens=60;step_s=0.02"
 
@@ -112,18 +112,6 @@ def test_case_26_hundreds_of_silent_connections_do_not_keep_a_newcomer_out() -> 
         assert node.ask(votes=2).answer == "42"
     finally:
         node.close()
-
-
-@contextlib.contextmanager
-def newcomer(node: Node) -> Iterator[Node]:
-    other = Node(home=node.home)
-    other.jobs = 100
-    other.dial()
-    try:
-        yield other
-    finally:
-        other.socket.close()
-        other.context.term()
 
 
 def test_case_21_a_socket_path_that_is_too_long_is_refused_in_words(tmp_path: Path) -> None:

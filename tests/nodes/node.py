@@ -177,3 +177,16 @@ def gone(pid: int, within_s: float = PATIENCE_S) -> bool:
 
 def stop(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
+
+
+@contextlib.contextmanager
+def newcomer(node: Node) -> Iterator[Node]:
+    """Another client of a running node."""
+    other = Node(home=node.home)
+    other.jobs = 100
+    other.dial()
+    try:
+        yield other
+    finally:
+        other.socket.close()
+        other.context.term()

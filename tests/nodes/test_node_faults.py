@@ -13,7 +13,7 @@ import zmq
 from protocol import messages as m
 from protocol.ids import JobId
 from protocol.limits import FRAME_BYTES_MAX
-from tests.nodes.node import Node, gone, running, scripted, stop
+from tests.nodes.node import PATIENCE_S, Node, gone, newcomer, running, scripted, stop
 
 SLOW = "answers=42;tokens=200;step_s=0.01"
 
@@ -38,6 +38,44 @@ def test_case_19_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> N
         node.start()
         node.ready()
         assert node.ask(votes=2).answer == "42"
+
+
+def test_case_20_an_address_in_use_is_refused_and_not_taken_over() -> None:
+    """libzmq would unlink the socket, live or not, and its owner would never hear of anyone."""
+    with running(*scripted("answers=42")) as node:
+        (node.home / "run" / "broker.lock").unlink()  # so that the lock tells nothing
+        second = broker_on(node.home)
+        assert second.returncode == 1
+        assert "another program listens on" in second.stderr
+        assert "hint: end that program" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert node.ask(votes=2).answer == "42"
+        with newcomer(node) as other:
+            assert other.ask(votes=2).answer == "42"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_case_20_what_is_no_socket_is_refused_and_left_alone(kind: str, tmp_path: Path) -> None:
+    thing = tmp_path / "run" / "broker.sock"
+    thing.parent.mkdir(mode=0o700)
+    thing.mkdir() if kind == "folder" else thing.write_text("mine")
+    ended = broker_on(tmp_path)
+    assert ended.returncode == 1
+    assert f"{thing} is there, and is no socket" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert thing.exists()
+
+
+def broker_on(home: Path) -> subprocess.CompletedProcess[str]:
+    """A broker for this home, which is to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "broker"],
+        env={**os.environ, "SWARM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
 
 
 def test_case_7_killing_the_broker_ends_its_workers_within_a_second() -> None:

@@ -24,6 +24,7 @@ FAULTS = {
     "worker_killed": 8, "worker_stopped": 4, "worker_stuck": 3, "engine_fails": 3,
     "crash_loop": 1, "bad_model": 0.5,
     "link_breaks": 5, "link_dark": 4, "link_slow": 3, "link_repeats": 4, "partition": 2,
+    "address_changes": 2,
     "broker_killed": 3, "broker_killed_at": 5, "broker_stopped": 1.5, "disk_slow": 2,
     "disk_full": 3, "wall_jumps": 1, "machine_sleeps": 1,
     "vote_repeated": 4, "vote_repeated_by_another": 2, "vote_of_another_attempt": 3,

@@ -82,6 +82,13 @@ def _link(node: Node, entry: Entry) -> Link | None:
     return links[entry.who % len(links)]
 
 
+def address_changes(node: Node, entry: Entry) -> None:
+    """This machine's workers leave and are back from another address; the old one seems alive."""
+    before = node.world.nodes[node.index - 1]
+    for worker in before.outsiders.values():
+        worker.link.cut(ghost_s=entry.s)
+
+
 def partition(node: Node, entry: Entry) -> None:
     """This machine is cut off from all others for a while."""
     before = node.world.nodes[node.index - 1]

@@ -57,6 +57,11 @@ CASES = [
     ("case_16_a_slow_disk_delays_and_loses_nothing", "disk_slow", {"s": 1.0}),
     ("case_23_nonsense_is_dropped", "nonsense", {}),
     ("case_27_a_node_told_to_end_keeps_what_it_accepted", "stop", {}),
+    (
+        "case_29_a_voter_that_flaps_with_ever_new_addresses_costs_no_job",
+        "address_changes",
+        {"every_s": 1.0, "s": 3.0},
+    ),
     ("case_30_a_second_holder_of_a_name_is_refused", "ready_again", {}),
     ("case_31_a_broken_link_repeats_and_loses_nothing", "link_breaks", {"s": 1.0}),
     ("case_32_a_machine_that_sleeps_wakes_to_whole_jobs", "machine_sleeps", {"s": 12.0}),
