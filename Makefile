@@ -44,7 +44,7 @@ sim: $(VENV)/.dev
 chaos: $(VENV)/.dev
 	SWARM_CHAOS_KILLS=$(or $(COUNT),1000) $(BIN)/python -m pytest -q tests/chaos --timeout 7200
 
-# Random bytes into every decoder and extractor: SECONDS for each of the TARGETS (all: nine). Needs Linux.
+# Random bytes into every decoder and extractor: SECONDS for each of the TARGETS (all: ten). Needs Linux.
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 

@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _bound(context: zmq.Context[zmq.Socket[bytes]], here: home.Home) -> zmq.Socket[bytes]:
     try:
-        return address.bind(context, here.socket, here.address)
+        return address.bind(context, here.address)
     except address.AddressInUse as error:
         context.term()
         raise _Failure(

@@ -25,13 +25,14 @@ class AddressInUse(Exception):
     """Something that is not ours is at the address: what was seen."""
 
 
-def bind(context: zmq.Context[zmq.Socket[bytes]], path: Path, address: str) -> zmq.Socket[bytes]:
-    """The ROUTER that clients and workers talk to; `path`: where `address` has its socket.
+def bind(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """The ROUTER that clients and workers talk to, at an `ipc://` address.
 
     Routing ids are ZeroMQ's own (HANDOVER would let one peer take another's); MANDATORY, since
     without it a message to nobody is dropped in silence; bounds in every direction. Raises
     AddressInUse; what a dead broker left there is removed.
     """
+    path = Path(address.removeprefix("ipc://"))
     if hasattr(sockets, "AF_UNIX"):  # Python has none on Windows
         _refuse_if_in_use(path)
     router = context.socket(zmq.ROUTER)

@@ -3,6 +3,7 @@
 from operator import attrgetter
 
 from broker.voting import ANSWER_TYPES, STOP_MODES
+from broker.voting.answers.schema import Schema, SchemaError
 from protocol import limits
 from protocol import messages as m
 from protocol.errors import Code, Problem
@@ -67,10 +68,12 @@ def _answers(s: m.Submit) -> Problem | None:
         return _invalid(f"--stop {s.stop!r}", f"one of {', '.join(STOP_MODES)}")
     if s.checked and s.min_agreement > 0:
         return _invalid("--check with --min-agreement", "the check decides: leave one of them out")
-    return _choices(s) if s.choices else None
+    return _choices(s) if s.choices else _schema(s) if s.schema else None
 
 
 def _choices(s: m.Submit) -> Problem | None:
+    if s.schema:
+        return _invalid("--choices with --schema", "a schema with an enum has choices of its own")
     if s.answer not in ("auto", "choice"):
         return _invalid(f"--choices with --answer {s.answer}", "choices go with --answer choice")
     if len(s.choices) > limits.CHOICES_MAX or not all(choice.strip() for choice in s.choices):
@@ -79,6 +82,19 @@ def _choices(s: m.Submit) -> Problem | None:
         )
     if len({choice.strip().casefold() for choice in s.choices}) < len(s.choices):
         return _invalid(f"--choices {','.join(s.choices)[:80]}", "each choice may stand once")
+    return None
+
+
+def _schema(s: m.Submit) -> Problem | None:
+    if s.answer not in ("auto", "json"):
+        return _invalid(f"--schema with --answer {s.answer}", "a schema goes with --answer json")
+    size = len(s.schema.encode())
+    if size > limits.SCHEMA_BYTES_MAX:
+        return _invalid(f"a schema of {size} bytes", f"the limit is {limits.SCHEMA_BYTES_MAX}")
+    try:
+        Schema(s.schema)
+    except SchemaError as error:
+        return Problem(Code.INVALID, "the schema cannot be used", str(error), "mend it there")
     return None
 
 

@@ -337,12 +337,14 @@ def _rules(submit: m.Submit, asked: int, weights: Mapping[str, float]) -> Rules:
     """How it is counted. What is checked is read once: a candidate stays what was tried."""
     answer, stop = submit.answer, submit.stop
     if submit.checked:
-        answer = (of_prompt(submit.prompt) or "text") if answer == "auto" else answer
+        if answer == "auto" and not submit.schema:
+            answer = of_prompt(submit.prompt) or "text"
         stop = "all"
     return Rules(
         seats=asked,
         answer=answer,
         choices=submit.choices,
+        schema=submit.schema,
         prompt=submit.prompt,
         stop=stop,
         min_agreement=submit.min_agreement,

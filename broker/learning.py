@@ -8,6 +8,7 @@ from broker.job import Job, Standing
 from broker.state import State
 from broker.voting import Judgement
 from broker.voting.answers.auto import of_prompt
+from broker.voting.answers.schema import Schema
 from broker.voting.calibration import confidence
 from broker.voting.calibration_table import SHIPPED
 from protocol import messages as m
@@ -28,7 +29,9 @@ def weigh(state: State, said: m.Submit) -> tuple[dict[str, float], frozenset[str
     if not known.learned:
         return {}, frozenset()
     kind = "choice" if said.choices else said.answer
-    if kind == "auto":
+    if kind == "auto" and said.schema:
+        kind = Schema(said.schema).answer_type
+    elif kind == "auto":
         kind = of_prompt(said.prompt) or ""
     here = state.roster.digests(said.model)
     return known.weights(kind, here), known.leaders(kind, here)

@@ -36,6 +36,9 @@ TIMEOUT_S_MAX = 24 * 3600.0
 CHOICES_MAX = 64
 """Choices of one question; as many as there can be seats."""
 
+SCHEMA_BYTES_MAX = 32 << 10
+"""A schema of one answer; a longer one describes documents."""
+
 STOP_STRINGS_MAX = 8
 """Each is searched for in every new piece of text."""
 

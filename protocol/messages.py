@@ -65,6 +65,7 @@ class Submit(Message, frozen=True):
     votes: int = 8  # seats asked for, 1 to SEATS_MAX
     answer: str = "auto"  # an answer type of broker.voting
     choices: tuple[str, ...] = ()  # the answers allowed, for answer "choice"
+    schema: str = ""  # JSON Schema that an answer must fit, for answers "auto" and "json"
     system: str = ""
     temperature: float = 0.8
     max_tokens: int = 512

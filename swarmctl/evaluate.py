@@ -89,7 +89,7 @@ def evaluate(
         found = cases.recorded(recorded)
     else:
         assert file is not None
-        rest = {"choices": (), "system": system, "seed": seed, "model": model}
+        rest = {"choices": (), "schema": "", "system": system, "seed": seed, "model": model}
         found, refused = _ask(file, flags, rest, record)
     _tell(found, refused, plot, json)
 

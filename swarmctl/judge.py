@@ -34,8 +34,8 @@ NAME_COLUMNS = 40
 
 def refuse_misuse(job: m.Submit, asks_agreement: bool) -> None:
     """Raises Failure for a job that a judge could not help."""
-    if job.choices or job.answer not in ("auto", "text"):
-        kind = "choice" if job.choices else job.answer
+    if job.choices or job.schema or job.answer not in ("auto", "text"):
+        kind = "choice" if job.choices else "json" if job.schema else job.answer
         raise wrong(
             f"--judge with --answer {kind}",
             "such answers are counted; a judge is for prose",

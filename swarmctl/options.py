@@ -20,6 +20,13 @@ Answer = Annotated[
 Choices = Annotated[
     str | None, typer.Option(help="The answers allowed, separated by commas.", metavar="A,B,C")
 ]
+Schema = Annotated[
+    str | None,
+    typer.Option(
+        help="JSON Schema that an answer must fit; a vote that does not fit abstains.",
+        metavar="FILE",
+    ),
+]
 System = Annotated[str, typer.Option(help="System text before the question.")]
 Temperature = Annotated[
     float | None, typer.Option(help="0 to 5; at 0 one model has one vote. [0.8]")

@@ -85,18 +85,18 @@ def from_file(path: str) -> list[Question]:
     return parse(contents(path), path)
 
 
-def contents(path: str) -> bytes:
+def contents(path: str, bytes_max: int = FILE_BYTES_MAX) -> bytes:
     """A file, or standard input for `-`, whole. Raises Failure when it cannot be read."""
     try:
         if path == "-":
-            raw = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
+            raw = sys.stdin.buffer.read(bytes_max + 1)
         else:
             with Path(path).open("rb") as opened:
-                raw = opened.read(FILE_BYTES_MAX + 1)
+                raw = opened.read(bytes_max + 1)
     except OSError as error:
         raise wrong(f"cannot read {path}", str(error.strerror)) from None
-    if len(raw) > FILE_BYTES_MAX:
-        raise wrong(f"{path} is over {FILE_BYTES_MAX} bytes", "", "split it")
+    if len(raw) > bytes_max:
+        raise wrong(f"{path} is over {bytes_max} bytes", "", "split it, or make it shorter")
     return raw
 
 

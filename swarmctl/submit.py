@@ -26,6 +26,7 @@ def submit(
     votes: o.Votes = None,
     answer: o.Answer = None,
     choices: o.Choices = None,
+    schema: o.Schema = None,
     system: o.System = "",
     temperature: o.Temperature = None,
     max_tokens: o.MaxTokens = None,
@@ -61,7 +62,7 @@ def submit(
     _check_together(prompt, detach, file, out)
     _check_alone(check, check_timeout, detach, file)
     _judge_alone(judge, check, detach, file)
-    rest = {"choices": _choices(choices), "system": system, "seed": seed, "model": model}
+    rest = {"system": system, "seed": seed, "model": model, **_allowed(choices, schema)}
     if file is not None:
         _submit_file(file, out, flags, rest, json)
     elif detach:
@@ -123,6 +124,13 @@ def _command(check: str | None, timeout: str | None) -> tuple[str, float] | None
     return check, seconds
 
 
+def _allowed(choices: str | None, schema: str | None) -> dict[str, Any]:
+    """Which answers there are."""
+    if choices is not None and schema is not None:
+        raise wrong("--choices with --schema", "both say which answers there are", "use one")
+    return {"choices": _choices(choices), "schema": _schema(schema)}
+
+
 def _choices(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
@@ -130,6 +138,23 @@ def _choices(text: str | None) -> tuple[str, ...]:
     if len(choices) < 2 or not all(choices):
         raise wrong(f"--choices {text!r}", "a question has two answers or more", "--choices A,B,C")
     return choices
+
+
+def _schema(file: str | None) -> str:
+    if file is None:
+        return ""
+    from broker.voting.answers.schema import Schema, SchemaError
+    from protocol.limits import SCHEMA_BYTES_MAX
+    from swarmctl import questions
+
+    raw = questions.contents(file, SCHEMA_BYTES_MAX)
+    text = questions.decode(raw, file)
+    try:
+        Schema(text)
+    except SchemaError as error:
+        hint = '{"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}'
+        raise wrong(f"--schema {file} cannot be used", str(error), f"such as {hint}") from None
+    return text
 
 
 def template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
@@ -149,6 +174,12 @@ def template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
             f"--choices with answer {chosen.answer!r}",
             "choices are compared as choices",
             "--answer choice, or leave --choices out",
+        )
+    if rest["schema"] and chosen.answer not in ("auto", "json"):
+        raise wrong(
+            f"--schema with answer {chosen.answer!r}",
+            "a schema says what JSON must look like",
+            "--answer json, or leave --answer out",
         )
     return m.Submit(
         job=JobId(""),
@@ -239,7 +270,7 @@ def _checker(
 
 def _behaving(job: "m.Submit") -> "Behaving | None":
     """Who compares programs by what they do, when it is programs that are asked for."""
-    if job.votes == 1 or job.choices or job.answer not in ("auto", "code"):
+    if job.votes == 1 or job.choices or job.schema or job.answer not in ("auto", "code"):
         return None
     from broker.voting.answers.auto import of_prompt
 

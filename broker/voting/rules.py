@@ -36,6 +36,7 @@ class Rules(msgspec.Struct, frozen=True):
     seats: int  # asked for, 1 to SEATS_MAX
     answer: str = "auto"  # one of ANSWER_TYPES
     choices: tuple[str, ...] = ()  # the answers allowed
+    schema: str = ""  # JSON Schema that an answer must fit (see answers.schema); empty: none
     prompt: str = ""  # `auto` looks at its end
     stop: str = "fast"  # one of STOP_MODES
     min_agreement: float = 0.0  # share of the votes cast, 0 to 1; below it there is no verdict

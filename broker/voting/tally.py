@@ -2,7 +2,6 @@
 
 import msgspec
 
-from broker.voting.answers import extract
 from broker.voting.answers.auto import TypeFinder
 from broker.voting.calibration import confidence
 from broker.voting.counts import WEIGHT_UNIT, Counts
@@ -90,7 +89,7 @@ class Tally:
             raise ValueError(f"seat {seat} is not among the {self._total} of this job")
 
     def _count(self, cast: Cast) -> None:
-        answer = extract(cast.text, self._finder.found, self._finder.choices)
+        answer = self._finder.read(cast.text)
         self._answers[cast.seat] = answer
         if answer is not None:
             self._counts.add(answer, cast.seat, self._weight(cast))
@@ -248,7 +247,7 @@ class Tally:
             return None
         seats = [seat for seat, answer in self._answers.items() if answer is not None]
         merged = merge([self._answers[seat] or "" for seat in seats])
-        if merged is None:
+        if merged is None or not self._finder.allows(merged.answer):
             return None
         judged = self._judgement(Outcome.DECIDED, "no two objects are equal: voted by field")
         return msgspec.structs.replace(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import zmq
 
+from broker.address import bind
 from broker.outbox import UNSENT_BYTES_MAX, Outbox
-from broker.service import bind
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import JobId, Seat, WorkerId

@@ -1,6 +1,7 @@
 """What a stranger's bytes reach: each target takes any bytes, and an exception from it is a bug.
 
 answers   a voter's text, through every extractor and the count
+schema    a client's schema, and texts that are to fit it
 frames    what a socket brings, through the three decoders
 broker    frames one after the other from two senders, through the broker's core
 worker    frames from a broker, through the worker's core
@@ -30,6 +31,7 @@ from broker.restore import Uncountable
 from broker.state import NodeIdentity
 from broker.voting import ANSWER_TYPES, Cast, Rules, Tally, extract
 from broker.voting.answers.auto import of_prompt, of_vote
+from broker.voting.answers.schema import Schema, SchemaError
 from broker.voting.behaviour import calls, examples
 from broker.voting.fields import merge
 from broker.voting.medoid import ranked
@@ -96,6 +98,22 @@ def _counted(texts: list[str], kind: str) -> None:
         told = [answer for answer in held if answer is not None]
         found = merge(told)
         assert found is None or json.loads(found.answer) is not None
+
+
+def schema(data: bytes) -> None:
+    """A schema, then votes: it is refused, or holds for all that is counted."""
+    asked, *texts = [part.decode("utf-8", "replace") for part in parts_of(data)]
+    try:
+        wanted = Schema(asked)
+    except SchemaError:
+        return
+    assert wanted.answer_type in KINDS
+    tally = Tally(Rules(seats=len(texts) + 1, schema=asked))
+    for seat, text in enumerate(texts):
+        answer = tally.cast(Cast(seat, text, "stop"))
+        _is_answer(answer)
+        assert answer is None or wanted.allows(answer, wanted.answer_type)
+        tally.judge()
 
 
 # ---------------------------------------------------------------- frames
@@ -237,6 +255,7 @@ def mlx(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "answers": answers,
+    "schema": schema,
     "frames": frames_,
     "broker": broker,
     "worker": worker,

@@ -134,6 +134,9 @@ WRONG_USAGE = [
     (["submit", "--choices", "A", "x"], "error: --choices 'A'"),
     (["submit", "--choices", "A,,B", "x"], "error: --choices 'A,,B'"),
     (["submit", "--choices", "A,B", "--answer", "number", "x"], "error: --choices with answer"),
+    (["submit", "--schema", "/nonexistent/s", "x"], "error: cannot read /nonexistent/s"),
+    (["submit", "--schema", "/dev/null", "x"], "error: --schema /dev/null cannot be used"),
+    (["submit", "--schema", "/dev/zero", "x"], "error: /dev/zero is over 32768 bytes"),
     (["submit", "--file", "q.jsonl", "x"], "error: both PROMPT and --file"),
     (["submit", "--file", "q.jsonl", "--detach"], "error: --file with --detach"),
     (["submit", "--file", "/nonexistent/q"], "error: cannot read /nonexistent/q"),
@@ -152,6 +155,22 @@ def test_misuse_is_told_before_any_node_is_needed(args, said, run, tmp_path):
     assert (code, stdout) == (2, "")
     assert stderr.startswith(said)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (["--choices", "A,B"], "error: --choices with --schema"),
+        (["--answer", "number"], "error: --schema with answer 'number'"),
+        (["--judge", "abacus"], "error: --judge with --answer json"),
+    ],
+)
+def test_a_schema_goes_with_json_alone(others, said, run, tmp_path):
+    file = tmp_path / "schema.json"
+    file.write_text('{"type": "object"}')
+    code, stdout, stderr = run("submit", "x", "--schema", str(file), *others)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(said)
 
 
 @pytest.mark.parametrize("given", [["-"], []])

@@ -71,6 +71,19 @@ def test_answers_that_are_no_choice_give_no_verdict(node):
     assert "8 abstained" in err
 
 
+def test_answers_fit_the_schema_or_abstain(make_shell, tmp_path):
+    shell = make_shell()
+    assert shell.run("up", "--detach", "--model", "scripted:echo")[0] == 0
+    file = tmp_path / "schema.json"
+    file.write_text('{"properties": {"age": {"type": "integer"}}, "required": ["age"]}')
+    ask = ["--schema", str(file), "-n", "2"]
+    (told,) = shell.json("submit", '{"age": 36.0}', *ask)
+    assert (told["answer"], told["answer_type"], told["cast"]) == ('{"age":36}', "json", 2)
+    code, out, err = shell.run("submit", '{"age": "36"}', *ask)
+    assert (code, out) == (1, "")
+    assert "2 abstained" in err
+
+
 def test_too_little_agreement_is_no_verdict(node):
     ask = ["submit", "Clear?", "--seed", "1", "-n", "16", "--min-agreement", "1", "--stop", "all"]
     code, out, err = node.run(*ask)

@@ -1,12 +1,13 @@
-"""Which answer type a job has: from its choices, its prompt, and the votes themselves."""
+"""Which answer type a job has: from its choices, its schema, its prompt, and the votes."""
 
 import re
 
-from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX
+from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX, extract
 from broker.voting.answers.jsontext import find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
 from broker.voting.answers.number import NUMBER
+from broker.voting.answers.schema import Schema
 from broker.voting.answers.thought import without_thought
 from broker.voting.rules import Rules
 
@@ -81,14 +82,17 @@ def _is_sentence(text: str) -> bool:
 class TypeFinder:
     """The answer type of one job, final after a few votes."""
 
-    __slots__ = ("_found", "_prompt", "_votes", "_wanted", "choices", "seen")
+    __slots__ = ("_found", "_prompt", "_schema", "_votes", "_wanted", "choices")
 
     def __init__(self, rules: Rules) -> None:
         self.choices = rules.choices
+        self._schema = Schema(rules.schema) if rules.schema else None
         self._votes: list[str] | None = None  # types of the first votes, while it is open
         self._wanted = min(VOTES_SEEN, (rules.seats + 1) // 2)
         self._prompt = rules.prompt
         self._found = "choice" if rules.choices else rules.answer
+        if self._schema is not None and self._found == "auto":
+            self._found, self.choices = self._schema.answer_type, self._schema.choices
 
     @property
     def found(self) -> str:
@@ -116,6 +120,15 @@ class TypeFinder:
         if len(self._votes) >= self._wanted:
             self._votes = None
         return self._found != before
+
+    def read(self, text: str) -> str | None:
+        """Canonical answer in a vote's text; None: it has none, or none that fits the schema."""
+        answer = extract(text, self.found, self.choices)
+        return answer if answer is not None and self.allows(answer) else None
+
+    def allows(self, answer: str) -> bool:
+        """Whether this canonical answer fits the schema, where there is one."""
+        return self._schema is None or self._schema.allows(answer, self.found)
 
     def _backing(self, kind: str) -> float:
         """Votes of this type; one without any mark of an answer counts half."""
