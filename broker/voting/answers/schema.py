@@ -8,26 +8,11 @@ refused by name and never ignored.
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from broker.voting.answers.fitting import TYPES, fits, is_number
 from broker.voting.answers.jsontext import dump, parse
-
-STEPS_MAX = 50_000
-"""Parts of schemas against parts of one value: some 30 ms, whatever refers to what."""
 
 CHOICES_MAX = 64
 """Texts that are read as choices, each looked for in every vote; more are compared as labels."""
-
-HOPS_MAX = 128
-"""Schemas within schemas on the way to one part, `$ref` to `$ref` too."""
-
-TYPES: dict[str, Callable[[Any], bool]] = {
-    "null": lambda value: value is None,
-    "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: _is_number(value) and value == int(value),
-    "number": lambda value: _is_number(value),
-    "string": lambda value: isinstance(value, str),
-    "array": lambda value: isinstance(value, list),
-    "object": lambda value: isinstance(value, dict),
-}
 
 NOTES = frozenset({
     "$comment", "$id", "$schema", "default", "deprecated", "description", "examples", "format",
@@ -71,11 +56,8 @@ class Schema:
         return found is not None and self.fits(found[0])
 
     def fits(self, value: Any) -> bool:
-        """Whether this JSON value is an answer. False too when that takes over STEPS_MAX."""
-        try:
-            return _Walk(self._named).fits(self._root, value, 0)
-        except _TooLong:
-            return False
+        """Whether this JSON value is an answer."""
+        return fits(self._root, self._named, value)
 
 
 def _kind(root: Any) -> str:
@@ -102,9 +84,6 @@ def _prepare(part: Any) -> None:
         part["enum"] = frozenset(map(dump, part["enum"]))
     if "const" in part:
         part["const"] = frozenset([dump(part["const"])])
-
-
-# -------------------------------------------------------------------- reading a schema
 
 
 def _parts(schema: Any, where: str) -> Iterator[tuple[str, Any]]:
@@ -138,12 +117,8 @@ def _within(keyword: str, argument: Any, where: str) -> Iterator[tuple[str, Any]
         yield from _parts(argument, where)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_count(value: Any) -> bool:
-    return _is_number(value) and value >= 0 and value == int(value)
+    return is_number(value) and value >= 0 and value == int(value)
 
 
 def _are_names(value: Any) -> bool:
@@ -159,7 +134,7 @@ _SCHEMA = (lambda value: isinstance(value, bool | dict), "a schema")
 _SCHEMAS = (lambda value: isinstance(value, dict), "an object of schemas")
 _SOME = (lambda value: isinstance(value, list) and bool(value), "a list of schemas")
 _COUNT = (_is_count, "a whole number from 0")
-_NUMBER = (_is_number, "a number")
+_NUMBER = (is_number, "a number")
 
 WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "$ref": (lambda value: isinstance(value, str), "a text like #/$defs/name"),
@@ -175,113 +150,3 @@ WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _NUMBER),
 }
 """The keywords that are checked, and what each takes."""
-
-
-# -------------------------------------------------------------------- trying a value
-
-
-class _TooLong(Exception):
-    """More steps than a value may take."""
-
-
-class _Walk:
-    """One value against one schema."""
-
-    def __init__(self, named: dict[str, Any]) -> None:
-        self._named = named
-        self._left = STEPS_MAX
-
-    def fits(self, schema: Any, value: Any, hops: int) -> bool:
-        if isinstance(schema, bool):
-            return schema
-        self._spend(1 + len(value) if isinstance(value, list | dict | str) else 1)
-        if hops > HOPS_MAX:
-            raise _TooLong
-        for keyword, argument in schema.items():
-            if keyword in SIMPLE:
-                if not SIMPLE[keyword](argument, value):
-                    return False
-            elif keyword in NESTED and not NESTED[keyword](self, schema, value, hops + 1):
-                return False
-        return True
-
-    def _spend(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < 0:
-            raise _TooLong
-
-    def among(self, schema: Any, value: Any, hops: int) -> bool:
-        written = dump(value)
-        self._spend(len(written) // 8)
-        return all(written in schema[keyword] for keyword in ("enum", "const") if keyword in schema)
-
-    def required(self, schema: Any, value: Any, hops: int) -> bool:
-        self._spend(len(schema["required"]))
-        return not isinstance(value, dict) or all(name in value for name in schema["required"])
-
-    def refer(self, schema: Any, value: Any, hops: int) -> bool:
-        return self.fits(self._named[schema["$ref"]], value, hops)
-
-    def any_of(self, schema: Any, value: Any, hops: int) -> bool:
-        return any(self.fits(part, value, hops) for part in schema["anyOf"])
-
-    def one_of(self, schema: Any, value: Any, hops: int) -> bool:
-        return sum(self.fits(part, value, hops) for part in schema["oneOf"]) == 1
-
-    def all_of(self, schema: Any, value: Any, hops: int) -> bool:
-        return all(self.fits(part, value, hops) for part in schema["allOf"])
-
-    def items(self, schema: Any, value: Any, hops: int) -> bool:
-        return not isinstance(value, list) or all(
-            self.fits(schema["items"], item, hops) for item in value
-        )
-
-    def properties(self, schema: Any, value: Any, hops: int) -> bool:
-        self._spend(len(schema["properties"]))
-        return not isinstance(value, dict) or all(
-            self.fits(part, value[name], hops)
-            for name, part in schema["properties"].items()
-            if name in value
-        )
-
-    def additional(self, schema: Any, value: Any, hops: int) -> bool:
-        named = schema.get("properties", {})
-        return not isinstance(value, dict) or all(
-            self.fits(schema["additionalProperties"], item, hops)
-            for name, item in value.items()
-            if name not in named
-        )
-
-
-NESTED: dict[str, Callable[[_Walk, Any, Any, int], bool]] = {
-    "$ref": _Walk.refer,
-    "enum": _Walk.among,
-    "const": _Walk.among,
-    "required": _Walk.required,
-    "anyOf": _Walk.any_of,
-    "oneOf": _Walk.one_of,
-    "allOf": _Walk.all_of,
-    "items": _Walk.items,
-    "properties": _Walk.properties,
-    "additionalProperties": _Walk.additional,
-}
-
-
-def _is_of_type(wanted: Any, value: Any) -> bool:
-    names = wanted if isinstance(wanted, list) else [wanted]
-    return any(TYPES[name](value) for name in names)
-
-
-SIMPLE: dict[str, Callable[[Any, Any], bool]] = {
-    "type": _is_of_type,
-    "minProperties": lambda count, v: not isinstance(v, dict) or len(v) >= count,
-    "maxProperties": lambda count, v: not isinstance(v, dict) or len(v) <= count,
-    "minItems": lambda count, v: not isinstance(v, list) or len(v) >= count,
-    "maxItems": lambda count, v: not isinstance(v, list) or len(v) <= count,
-    "minLength": lambda count, v: not isinstance(v, str) or len(v) >= count,
-    "maxLength": lambda count, v: not isinstance(v, str) or len(v) <= count,
-    "minimum": lambda bound, v: not _is_number(v) or v >= bound,
-    "maximum": lambda bound, v: not _is_number(v) or v <= bound,
-    "exclusiveMinimum": lambda bound, v: not _is_number(v) or v > bound,
-    "exclusiveMaximum": lambda bound, v: not _is_number(v) or v < bound,
-}
