@@ -50,14 +50,8 @@ class Schema:
         """Whether this canonical answer of that type fits."""
         if answer_type == "choice":
             return True  # nothing else is read from a text
-        if answer_type == "label":
-            return self.fits(answer)
-        found = parse(answer)
-        return found is not None and self.fits(found[0])
-
-    def fits(self, value: Any) -> bool:
-        """Whether this JSON value is an answer."""
-        return fits(self._root, self._named, value)
+        found = (answer,) if answer_type == "label" else parse(answer)
+        return found is not None and fits(self._root, self._named, found[0])
 
 
 def _kind(root: Any) -> str:
