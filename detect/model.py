@@ -45,11 +45,13 @@ WINDOWS: dict[str, Window] = {
     "lfm2moe": Window(1),
 }
 RECURRENT = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
+NO_FEED_FORWARD = frozenset({"mamba", "mamba2"})
 NO_HEADS_RECURRENT = frozenset({"jamba", "granitehybrid", "lfm2", "lfm2moe", "plamo2"})
 """A layer without key heads is a recurrent one."""
 INTERVAL_RECURRENT = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Every fourth layer attends, or as the header says."""
 NEMOTRON = frozenset({"nemotron_h", "nemotron_h_moe"})
+PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
 SPECIAL = frozenset(
     {"deepseek32", "deepseek4", "glm-dsa", "glm5-next", "minimax-m3", "minimax-01", "dots3note"}
     | {"hy_v4", "kimi-linear", "kimi-k3", "bailingmoe3", "qwen4exp", "mimo2", "step35", "exaone4"}
@@ -91,6 +93,8 @@ class Model(msgspec.Struct, frozen=True):
     experts: int = 0
     experts_used: int = 0
     ssm_inner: int = 0
+    parallel: bool = False  # attention and feed-forward both start from the block's input
+    states_copied: bool = False  # a step copies the states before it writes new ones
     parameters: int = 0
     tensor_bytes_max: int = 0  # of one tensor inside a block
     guessed: bool = False  # the family's cache is not in our tables
@@ -143,7 +147,8 @@ def from_header(header: Header) -> Model:
         vocab=key.number("vocab_size") or header.counts.get("tokenizer.ggml.tokens", 0),
         embedding=width,
         feed_forward=_feed_forward(key, count),
-        query_values=max(heads) * key.number("attention.key_length", width // max(max(heads), 1)),
+        query_values=_queries(header)
+        or max(heads) * key.number("attention.key_length", width // max(max(heads), 1)),
         heads=max(heads),
         context_trained=key.number("context_length"),
         window=_window(key, arch),
@@ -151,6 +156,8 @@ def from_header(header: Header) -> Model:
         experts=key.number("expert_count"),
         experts_used=key.number("expert_used_count"),
         ssm_inner=key.number("ssm.inner_size"),
+        parallel=arch in PARALLEL,
+        states_copied=arch in INTERVAL_RECURRENT,
         parameters=sum(math.prod(tensor.dims) for tensor in header.tensors),
         tensor_bytes_max=max(
             (t.size_bytes for t in header.tensors if t.name.startswith("blk.")), default=0
@@ -184,12 +191,19 @@ class _Keys:
 
 def _feed_forward(key: _Keys, count: int) -> int:
     """Width of the feed-forward values of one token: of all experts that it is sent to."""
+    if key.arch in NO_FEED_FORWARD:
+        return 0
     dense = max(key.per_layer("feed_forward_length", count, 0))
     used = key.number("expert_used_count")
     if not used:
         return dense
     expert = max(key.per_layer("expert_feed_forward_length", count, dense))
     return used * expert + key.number("expert_shared_feed_forward_length")
+
+
+def _queries(header: Header) -> int:
+    """What the widest query projection gives for one token; some families put a gate beside it."""
+    return max((t.dims[-1] for t in header.tensors if t.name.endswith(".attn_q.weight")), default=0)
 
 
 _BLOCK = re.compile(r"blk\.(\d+)\.(.*)")
