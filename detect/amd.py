@@ -7,6 +7,7 @@ Source: Linux drivers/gpu/drm/amd/amdkfd/kfd_topology.c, amdgpu_vram_mgr.c, amdg
 
 import msgspec
 
+from detect.digits import digits
 from detect.facts import Device, DeviceState, Note
 from detect.host import Host, number_of, text_of
 from detect.record import Unread
@@ -53,8 +54,8 @@ def parse_properties(text: str) -> dict[str, int]:
     facts = {}
     for line in text.splitlines():
         words = line.split()
-        if len(words) == 2 and words[1].isdigit():
-            facts[words[0]] = int(words[1])
+        if len(words) == 2 and (number := digits(words[1])) is not None:
+            facts[words[0]] = number
     return facts
 
 

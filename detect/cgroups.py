@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from detect.digits import digits
 from detect.host import Host, number_of, text_of
 
 UNLIMITED_FROM = 1 << 60
@@ -60,8 +61,9 @@ def read_quota(host: Host) -> tuple[float, str] | None:
     if "" in mounts:
         for folder in _folders(host, mounts[""], own.get("", "/")):
             words = (text_of(host, f"{folder}/cpu.max") or "").split()
-            if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
-                found.append((int(words[0]) / int(words[1]), folder))
+            time, period = [digits(word) for word in words] if len(words) == 2 else (None, None)
+            if time is not None and period:
+                found.append((time / period, folder))
     return min(found) if found else None
 
 
@@ -72,10 +74,8 @@ def read_oom_kills(host: Host) -> int | None:
     for controller, file in (("", "memory.events"), ("memory", "memory.oom_control")):
         if controller in mounts:
             folder = next(_folders(host, mounts[controller], own.get(controller, "/")))
-            for line in (text_of(host, f"{folder}/{file}") or "").splitlines():
-                words = line.split()
-                if len(words) == 2 and words[0] == "oom_kill" and words[1].isdigit():
-                    return int(words[1])
+            if (count := _line(host, f"{folder}/{file}", "oom_kill")) is not None:
+                return count
     return None
 
 
@@ -141,8 +141,13 @@ def _read_v2(host: Host, folder: str) -> Level | None:
 
 
 def _reclaimable(host: Host, folder: str, key: str) -> int:
-    for line in (text_of(host, f"{folder}/memory.stat") or "").splitlines():
+    return _line(host, f"{folder}/memory.stat", key) or 0
+
+
+def _line(host: Host, path: str, key: str) -> int | None:
+    """The number in the line `key number` of a file."""
+    for line in (text_of(host, path) or "").splitlines():
         words = line.split()
-        if len(words) == 2 and words[0] == key and words[1].isdigit():
-            return int(words[1])
-    return 0
+        if len(words) == 2 and words[0] == key:
+            return digits(words[1])
+    return None

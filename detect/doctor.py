@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from detect.advice import engine_line
+from detect.digits import digits
 from detect.facts import Device, Machine, Note
 from detect.placement.budget import STATES_SAID, main_room
 from detect.placement.result import Limits
@@ -183,8 +184,8 @@ def _network(machine: Machine, seen: Seen) -> Iterator[Check]:
 def _local_network(machine: Machine, seen: Seen) -> Iterator[Check]:
     if machine.platform.system != "macos":
         return
-    major = machine.platform.release.split(".")[0]
-    if not major.isdigit() or int(major) < MACOS_LOCAL_NETWORK:
+    major = digits(machine.platform.release.split(".")[0])
+    if major is None or major < MACOS_LOCAL_NETWORK:
         return
     fix = "System Settings, Privacy & Security, Local Network; or run as a LaunchDaemon"
     seen_text = "macOS 15 and later may keep a launchd agent from the local network, silently"
