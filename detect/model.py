@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from detect.gguf import Header
+from detect.gguf import Header, whole
 
 LAYERS_MAX = 4096  # blocks; the deepest models have about 130
 
@@ -119,7 +119,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 def from_header(header: Header) -> Model:
-    """Derive the model's facts. Raises ValueError naming what the header lacks."""
+    """Derive the model's facts. Raises ValueError or Malformed, naming what is wrong."""
     arch = header.architecture
     key = _Keys(header, arch)
     count = key.number("block_count")
@@ -182,11 +182,12 @@ class _Keys:
 
     def per_layer(self, name: str, count: int, default: int) -> tuple[int, ...]:
         """A value that is one number for all layers or one each; short arrays repeat their last."""
-        value = self.header.values.get(f"{self.arch}.{name}", default)
+        name = f"{self.arch}.{name}"
+        value = self.header.values.get(name, default)
         if isinstance(value, tuple):
-            row = [int(v) for v in value[:count]] or [default]
+            row = [whole(name, one) for one in value[:count]] or [default]
             return tuple(row + [row[-1]] * (count - len(row)))
-        return (int(value) if isinstance(value, int | float) else default,) * count
+        return (self.header.number(name, default),) * count
 
 
 def _feed_forward(key: _Keys, count: int) -> int:
@@ -203,10 +204,11 @@ def _feed_forward(key: _Keys, count: int) -> int:
 
 def _queries(header: Header) -> int:
     """What the widest query projection gives for one token; some families put a gate beside it."""
-    return max((t.dims[-1] for t in header.tensors if t.name.endswith(".attn_q.weight")), default=0)
+    named = (tensor for tensor in header.tensors if tensor.name.endswith(".attn_q.weight"))
+    return max((tensor.dims[-1] for tensor in named if tensor.dims), default=0)
 
 
-_BLOCK = re.compile(r"blk\.(\d+)\.(.*)")
+_BLOCK = re.compile(r"blk\.([0-9]{1,9})\.(.*)")  # llama.cpp writes block numbers plainly
 
 
 def _weights(header: Header, count: int) -> tuple[list[int], list[int], dict[str, int]]:
