@@ -90,34 +90,44 @@ def parse_own(text: str) -> dict[str, str]:
     return own
 
 
-def parse_mounts(text: str) -> dict[str, str]:
+class Mount(msgspec.Struct, frozen=True):
+    """Where a tree of groups is seen, and from which of its groups on."""
+
+    folder: str
+    top: str = "/"
+
+
+def parse_mounts(text: str) -> dict[str, Mount]:
     """Where each controller is mounted, from /proc/self/mountinfo; "" is version 2."""
-    mounts: dict[str, str] = {}
+    mounts: dict[str, Mount] = {}
     for line in text.splitlines():
         before, dash, after = line.partition(" - ")
         fields, kinds = before.split(), after.split()
         if not dash or len(fields) < 5 or len(kinds) < 3:
             continue
+        mount = Mount(fields[4], fields[3])
         if kinds[0] == "cgroup2":
-            mounts.setdefault("", fields[4])
+            mounts.setdefault("", mount)
         elif kinds[0] == "cgroup":
             for option in kinds[2].split(","):
-                mounts.setdefault(option, fields[4])
+                mounts.setdefault(option, mount)
     return mounts
 
 
-def _folders(host: Host, mount: str, path: str) -> Iterator[str]:
+def _folders(host: Host, mount: Mount, path: str) -> Iterator[str]:
     """The group's folder and each above it up to the mount; the mount alone if path is foreign."""
+    if mount.top != "/" and f"{path}/".startswith(f"{mount.top}/"):
+        path = path.removeprefix(mount.top)  # a container's own groups below the one it is in
     parts = [part for part in path.split("/") if part and part != ".."]
-    inside = "/".join([mount, *parts])
+    inside = "/".join([mount.folder, *parts])
     if parts and not host.names(inside):
         parts = []
     for depth in range(min(len(parts), LEVELS_MAX), -1, -1):
-        yield "/".join([mount, *parts[:depth]])
+        yield "/".join([mount.folder, *parts[:depth]])
 
 
 def _walk(
-    host: Host, mount: str, path: str, read: Callable[[Host, str], Level | None]
+    host: Host, mount: Mount, path: str, read: Callable[[Host, str], Level | None]
 ) -> list[Level]:
     levels = (read(host, folder) for folder in _folders(host, mount, path))
     return [level for level in levels if level is not None]
