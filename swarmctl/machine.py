@@ -145,13 +145,14 @@ def doctor(json: o.Json = False) -> None:
 
 
 def _answers(root: str) -> "Record":
+    from pathlib import Path
+
     import msgspec
 
     from detect import machine as detected
 
-    if not root:
+    if not root or Path(root).absolute() == Path("/"):
         return detected.record()
-    from pathlib import Path
 
     try:
         return detected.load_recorded(Path(root))

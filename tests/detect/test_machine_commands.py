@@ -60,6 +60,11 @@ def test_detect_shows_another_machine(tmp_path: Path, other: str) -> None:
     assert done.stdout.count("NVIDIA GeForce RTX 3090") == 2
 
 
+def test_the_root_of_this_machine_is_this_machine(tmp_path: Path) -> None:
+    there = parsed(run("detect", "--json", "--root", "/", home=tmp_path))
+    assert there["platform"] == parsed(run("detect", "--json", home=tmp_path))["platform"]
+
+
 def test_a_root_that_is_no_machine_is_wrong_usage(tmp_path: Path) -> None:
     done = run("detect", "--root", str(tmp_path / "none"), home=tmp_path)
     assert done.returncode == 2
