@@ -85,6 +85,7 @@ def _engines(machine: Machine) -> Iterator[Check]:
 def _devices(machine: Machine) -> Iterator[Check]:
     if not machine.devices:
         yield Check("gpu", "found", "info", "no GPU: the CPU is used")
+    install = engine_line(machine.platform)
     for device in machine.devices:
         memory = "memory unknown"
         if device.total_bytes is not None and device.free_bytes is not None:
@@ -95,7 +96,7 @@ def _devices(machine: Machine) -> Iterator[Check]:
             seen = f"{device.name}: {STATES_SAID[device.state]}"
         if grade == "warn":
             about = (note.fix for note in machine.notes if note.about in {device.vendor, "engine"})
-            fix = next((line for line in about if line), "")
+            fix = next((line for line in about if line), "" if machine.engines else install)
         yield Check("gpu", device.label, grade, seen, fix)
 
 
