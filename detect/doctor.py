@@ -117,6 +117,8 @@ def _memory(machine: Machine) -> Iterator[Check]:
     low = room.budget_bytes < HEADROOM_WARN_BYTES
     seen = f"{size(room.budget_bytes)} for models ({room.said})"
     fix = "close programs, or take a model below 1B parameters" if low else ""
+    if low and memory.limit_bytes is not None:
+        fix = f"raise the limit (MemoryMax= of a unit, --memory of a container); or {fix}"
     yield Check("memory", "headroom", "warn" if low else "ok", seen, fix)
     if memory.limit_bytes is not None:
         where = memory.sources.get("limit_bytes", "")
