@@ -15,6 +15,7 @@ import msgspec
 
 from detect.gguf import Header, whole
 
+NAME_CHARS_MAX = 120  # of a model; the longest of real ones have about 60
 LAYERS_MAX = 4096  # blocks; the deepest models have about 130
 
 
@@ -127,6 +128,8 @@ def from_header(header: Header) -> Model:
         raise ValueError(
             f"{header.path}: no language model (architecture {arch!r}, {count} blocks)"
         )
+    if not header.tensors:
+        raise ValueError("it holds no weights: a vocabulary alone is no model")
     weights, experts, rest = _weights(header, count)
     heads = key.per_layer("attention.head_count", count, 1)
     width = key.number("embedding_length")
@@ -137,7 +140,7 @@ def from_header(header: Header) -> Model:
     other = sum(rest.values()) - input_bytes - rest.get("output", 0) - norms
     return Model(
         path=header.path,
-        name=header.text("general.name") or arch,
+        name=_printable(header.text("general.name")) or _printable(arch),
         architecture=arch,
         quant=_quant(header),
         layers=_layers(key, arch, count, weights, experts),
@@ -165,6 +168,11 @@ def from_header(header: Header) -> Model:
         guessed=arch in SPECIAL,
         file_bytes=header.file_bytes,
     )
+
+
+def _printable(name: str) -> str:
+    """A name that moves no cursor when it is shown."""
+    return "".join(c for c in name if c.isprintable())[:NAME_CHARS_MAX]
 
 
 class _Keys:

@@ -210,3 +210,17 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.gguf")
     with pytest.raises(gguf.Malformed, match="no file"):
         gguf.read(tmp_path / "pipe.gguf")
+
+
+def test_a_models_name_moves_no_cursor(small: Path) -> None:
+    header = gguf.read(small)
+    values = {**header.values, "general.name": "\x1b[2Jevil\nREADY" + "x" * 1000}
+    name = model.from_header(msgspec.structs.replace(header, values=values)).name
+    assert name.startswith("[2JevilREADYx")
+    assert len(name) == model.NAME_CHARS_MAX
+
+
+def test_a_vocabulary_alone_is_no_model(small: Path) -> None:
+    header = msgspec.structs.replace(gguf.read(small), tensors=())
+    with pytest.raises(ValueError, match="holds no weights"):
+        model.from_header(header)
