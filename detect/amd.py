@@ -7,39 +7,38 @@ Source: Linux drivers/gpu/drm/amd/amdkfd/kfd_topology.c, amdgpu_vram_mgr.c, amdg
 
 import msgspec
 
+from detect.digits import digits
 from detect.facts import Device, DeviceState, Note
 from detect.host import Host, number_of, text_of
 from detect.record import Unread
-from detect.visible import rocm
+from detect.visible import ROCM_VARIABLES, rocm
 
 GIB = 1 << 30
 NODES_MAX = 64
+KFD = "/dev/kfd"
 TOPOLOGY = "/sys/class/kfd/kfd/topology/nodes"
 
 
 def read_amd(host: Host) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
     """List the AMD GPUs that the kernel drives, their memory, and what keeps us from them."""
-    found = []
+    found, minors = [], []
     for name in host.names(TOPOLOGY)[:NODES_MAX]:
         facts = parse_properties(text_of(host, f"{TOPOLOGY}/{name}/properties") or "")
         minor = facts.get("drm_render_minor", 0)
         if facts.get("vendor_id") and facts.get("device_id") and minor:
             found.append(_device(host, facts, minor))
+            minors.append(minor)
     if not found:
         return (), ()
-    kfd = host.read("/dev/kfd")
-    notes = []
-    if isinstance(kfd, Unread):
-        notes.append(
-            Note(
-                "amd",
-                "error",
-                "/dev/kfd exists and may not be opened by this user",
-                "sudo usermod -aG render,video $USER, then log in again",
-            )
-        )
+    notes = _node_notes(host, minors)
+    if isinstance(host.read(KFD), Unread):
         found = [msgspec.structs.replace(device, state="denied") for device in found]
     shown = _apply_visible(host, found)
+    hidden = sum(device.state == "hidden" for device in shown)
+    if hidden:
+        names = [name for name in (*ROCM_VARIABLES, "CUDA_VISIBLE_DEVICES") if name in host.env]
+        seen = f"{' and '.join(names)} hides {hidden} of {len(shown)} devices"
+        notes.append(Note("amd", "info", seen, f"unset {' '.join(names)} to use all"))
     override = host.env.get("HSA_OVERRIDE_GFX_VERSION")
     if override:
         notes.append(
@@ -48,13 +47,28 @@ def read_amd(host: Host) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
     return shown, tuple(notes)
 
 
+def _node_notes(host: Host, minors: list[int]) -> list[Note]:
+    """Device nodes that this user may not open, or that were not handed into a container."""
+    got = {path: host.read(path) for path in (KFD, *(f"/dev/dri/renderD{m}" for m in minors))}
+    notes = []
+    if denied := [path for path, one in got.items() if isinstance(one, Unread)]:
+        seen = f"{', '.join(denied)} may not be opened by this user"
+        fix = "sudo usermod -aG render,video $USER, then log in again"
+        notes.append(Note("amd", "error", seen, fix))
+    if missing := [path for path, one in got.items() if one is None]:
+        seen = f"{', '.join(missing)} is not here, and the kernel drives the card"
+        fix = "in a container: --device /dev/kfd --device /dev/dri"
+        notes.append(Note("amd", "info", seen, fix))
+    return notes
+
+
 def parse_properties(text: str) -> dict[str, int]:
     """One topology node's `name number` lines."""
     facts = {}
     for line in text.splitlines():
         words = line.split()
-        if len(words) == 2 and words[1].isdigit():
-            facts[words[0]] = int(words[1])
+        if len(words) == 2 and (number := digits(words[1])) is not None:
+            facts[words[0]] = number
     return facts
 
 

@@ -6,6 +6,7 @@ the other readers take as unknown. Packages come from `pkg`, the prefix is not /
 no /tmp.
 """
 
+from detect.digits import digits
 from detect.facts import Note
 from detect.host import Host, text_of
 
@@ -70,7 +71,7 @@ def model(host: Host) -> tuple[str, str] | None:
 def api_level(host: Host) -> int | None:
     """Android's API level: 31 is Android 12."""
     text = prop(host, "ro.build.version.sdk")
-    return int(text) if text and text.isdigit() else None
+    return digits(text) if text else None
 
 
 def notes(host: Host) -> tuple[Note, ...]:

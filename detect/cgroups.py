@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from detect.digits import digits
 from detect.host import Host, number_of, text_of
 
 UNLIMITED_FROM = 1 << 60
@@ -60,8 +61,9 @@ def read_quota(host: Host) -> tuple[float, str] | None:
     if "" in mounts:
         for folder in _folders(host, mounts[""], own.get("", "/")):
             words = (text_of(host, f"{folder}/cpu.max") or "").split()
-            if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
-                found.append((int(words[0]) / int(words[1]), folder))
+            time, period = [digits(word) for word in words] if len(words) == 2 else (None, None)
+            if time is not None and period:
+                found.append((time / period, folder))
     return min(found) if found else None
 
 
@@ -72,10 +74,8 @@ def read_oom_kills(host: Host) -> int | None:
     for controller, file in (("", "memory.events"), ("memory", "memory.oom_control")):
         if controller in mounts:
             folder = next(_folders(host, mounts[controller], own.get(controller, "/")))
-            for line in (text_of(host, f"{folder}/{file}") or "").splitlines():
-                words = line.split()
-                if len(words) == 2 and words[0] == "oom_kill" and words[1].isdigit():
-                    return int(words[1])
+            if (count := _line(host, f"{folder}/{file}", "oom_kill")) is not None:
+                return count
     return None
 
 
@@ -90,34 +90,44 @@ def parse_own(text: str) -> dict[str, str]:
     return own
 
 
-def parse_mounts(text: str) -> dict[str, str]:
+class Mount(msgspec.Struct, frozen=True):
+    """Where a tree of groups is seen, and from which of its groups on."""
+
+    folder: str
+    top: str = "/"
+
+
+def parse_mounts(text: str) -> dict[str, Mount]:
     """Where each controller is mounted, from /proc/self/mountinfo; "" is version 2."""
-    mounts: dict[str, str] = {}
+    mounts: dict[str, Mount] = {}
     for line in text.splitlines():
         before, dash, after = line.partition(" - ")
         fields, kinds = before.split(), after.split()
         if not dash or len(fields) < 5 or len(kinds) < 3:
             continue
+        mount = Mount(fields[4], fields[3])
         if kinds[0] == "cgroup2":
-            mounts.setdefault("", fields[4])
+            mounts.setdefault("", mount)
         elif kinds[0] == "cgroup":
             for option in kinds[2].split(","):
-                mounts.setdefault(option, fields[4])
+                mounts.setdefault(option, mount)
     return mounts
 
 
-def _folders(host: Host, mount: str, path: str) -> Iterator[str]:
+def _folders(host: Host, mount: Mount, path: str) -> Iterator[str]:
     """The group's folder and each above it up to the mount; the mount alone if path is foreign."""
+    if mount.top != "/" and f"{path}/".startswith(f"{mount.top}/"):
+        path = path.removeprefix(mount.top)  # a container's own groups below the one it is in
     parts = [part for part in path.split("/") if part and part != ".."]
-    inside = "/".join([mount, *parts])
+    inside = "/".join([mount.folder, *parts])
     if parts and not host.names(inside):
         parts = []
     for depth in range(min(len(parts), LEVELS_MAX), -1, -1):
-        yield "/".join([mount, *parts[:depth]])
+        yield "/".join([mount.folder, *parts[:depth]])
 
 
 def _walk(
-    host: Host, mount: str, path: str, read: Callable[[Host, str], Level | None]
+    host: Host, mount: Mount, path: str, read: Callable[[Host, str], Level | None]
 ) -> list[Level]:
     levels = (read(host, folder) for folder in _folders(host, mount, path))
     return [level for level in levels if level is not None]
@@ -141,8 +151,13 @@ def _read_v2(host: Host, folder: str) -> Level | None:
 
 
 def _reclaimable(host: Host, folder: str, key: str) -> int:
-    for line in (text_of(host, f"{folder}/memory.stat") or "").splitlines():
+    return _line(host, f"{folder}/memory.stat", key) or 0
+
+
+def _line(host: Host, path: str, key: str) -> int | None:
+    """The number in the line `key number` of a file."""
+    for line in (text_of(host, path) or "").splitlines():
         words = line.split()
-        if len(words) == 2 and words[0] == key and words[1].isdigit():
-            return int(words[1])
-    return 0
+        if len(words) == 2 and words[0] == key:
+            return digits(words[1])
+    return None

@@ -5,6 +5,7 @@ hold the fast ones back, so placement counts fast physical cores.
 """
 
 from detect.cgroups import read_quota
+from detect.digits import digits
 from detect.facts import Cpu, Note, NumaNode
 from detect.host import Host, number_of, text_of
 from detect.memory import parse_meminfo
@@ -43,10 +44,12 @@ def parse_cpulist(text: str) -> tuple[int, ...]:
     """Read the kernel's list form: "0-3,8,10-11"; what is not one gives ()."""
     cpus: list[int] = []
     for part in text.strip().split(","):
-        low, _, high = part.partition("-")
-        if not low.isdigit() or (high and not high.isdigit()):
+        first, dash, last = part.partition("-")
+        low = digits(first)
+        high = digits(last) if dash else low
+        if low is None or high is None:
             return ()
-        cpus.extend(range(int(low), min(int(high or low), CPUS_MAX) + 1))
+        cpus.extend(range(low, min(high, CPUS_MAX) + 1))
     return tuple(cpus[:CPUS_MAX])
 
 
@@ -129,8 +132,8 @@ def _macos_cores(host: Host, sources: dict[str, str]) -> tuple[int | None, int |
     if fast:
         sources["performance"] = "sysctl hw.perflevel0.physicalcpu"
     return (
-        int(physical) if physical and physical.isdigit() else None,
-        int(fast) if fast and fast.isdigit() else None,
+        digits(physical) if physical else None,
+        digits(fast) if fast else None,
     )
 
 
@@ -138,14 +141,14 @@ def _numa(host: Host, sources: dict[str, str]) -> tuple[NumaNode, ...]:
     root = "/sys/devices/system/node"
     nodes = []
     for name in host.names(root)[:NODES_MAX]:
-        number = name.removeprefix("node")
-        if not name.startswith("node") or not number.isdigit():
+        number = digits(name.removeprefix("node"))
+        if not name.startswith("node") or number is None:
             continue
         cpus = parse_cpulist(text_of(host, f"{root}/{name}/cpulist") or "")
         sizes = parse_meminfo(text_of(host, f"{root}/{name}/meminfo") or "")
         total = next((size for key, size in sizes.items() if key.endswith("MemTotal")), None)
         if cpus:  # a node of memory alone holds no worker
-            nodes.append(NumaNode(int(number), cpus, total))
+            nodes.append(NumaNode(number, cpus, total))
     if nodes:
         sources["numa"] = root
     return tuple(nodes)

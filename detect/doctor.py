@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from detect.advice import engine_line
+from detect.digits import digits
 from detect.facts import Device, Machine, Note
 from detect.placement.budget import STATES_SAID, main_room
 from detect.placement.result import Limits
@@ -84,6 +85,7 @@ def _engines(machine: Machine) -> Iterator[Check]:
 def _devices(machine: Machine) -> Iterator[Check]:
     if not machine.devices:
         yield Check("gpu", "found", "info", "no GPU: the CPU is used")
+    install = engine_line(machine.platform)
     for device in machine.devices:
         memory = "memory unknown"
         if device.total_bytes is not None and device.free_bytes is not None:
@@ -94,7 +96,7 @@ def _devices(machine: Machine) -> Iterator[Check]:
             seen = f"{device.name}: {STATES_SAID[device.state]}"
         if grade == "warn":
             about = (note.fix for note in machine.notes if note.about in {device.vendor, "engine"})
-            fix = next((line for line in about if line), "")
+            fix = next((line for line in about if line), "" if machine.engines else install)
         yield Check("gpu", device.label, grade, seen, fix)
 
 
@@ -115,6 +117,8 @@ def _memory(machine: Machine) -> Iterator[Check]:
     low = room.budget_bytes < HEADROOM_WARN_BYTES
     seen = f"{size(room.budget_bytes)} for models ({room.said})"
     fix = "close programs, or take a model below 1B parameters" if low else ""
+    if low and memory.limit_bytes is not None:
+        fix = f"raise the limit (MemoryMax= of a unit, --memory of a container); or {fix}"
     yield Check("memory", "headroom", "warn" if low else "ok", seen, fix)
     if memory.limit_bytes is not None:
         where = memory.sources.get("limit_bytes", "")
@@ -183,8 +187,8 @@ def _network(machine: Machine, seen: Seen) -> Iterator[Check]:
 def _local_network(machine: Machine, seen: Seen) -> Iterator[Check]:
     if machine.platform.system != "macos":
         return
-    major = machine.platform.release.split(".")[0]
-    if not major.isdigit() or int(major) < MACOS_LOCAL_NETWORK:
+    major = digits(machine.platform.release.split(".")[0])
+    if major is None or major < MACOS_LOCAL_NETWORK:
         return
     fix = "System Settings, Privacy & Security, Local Network; or run as a LaunchDaemon"
     seen_text = "macOS 15 and later may keep a launchd agent from the local network, silently"

@@ -76,6 +76,11 @@ def integrated(engine: Engine | None) -> frozenset[str]:
     return frozenset(text for d in devices for text in (d.pci or "", d.description) if text)
 
 
+def addresses(engine: Engine | None, library: str) -> tuple[str | None, ...]:
+    """The addresses, where told, of the devices that the engine reaches through this library."""
+    return tuple(d.pci for d in (engine.devices if engine else ()) if d.library == library)
+
+
 def join(vendors: Sequence[Device], engine: Engine | None) -> tuple[Device, ...]:
     """Give each vendor's device its engine name, and add those that only the engine sees."""
     seen = [d for d in (engine.devices if engine else ()) if d.kind in {"gpu", "igpu"}]

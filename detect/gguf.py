@@ -21,6 +21,7 @@ TENSORS_MAX = 262_144  # the largest models have a few thousand
 KEY_BYTES_MAX = 65_535  # the format's own limit
 VALUE_BYTES_MAX = 1 << 20  # of a string value kept; chat templates are some 10 kB
 ARRAY_KEPT_MAX = 1024  # numbers of an array kept: one per layer; longer ones only count
+NUMBER_MAX = 1 << 32  # llama.cpp reads every size of a model as 32 bits without a sign
 DIMS_MAX = 4  # ggml's own limit
 NESTING_MAX = 4  # arrays of arrays; no writer makes any
 PARTS_MAX = 1000  # of a split model
@@ -65,9 +66,9 @@ class Header(msgspec.Struct, frozen=True):
     file_bytes: int
 
     def number(self, key: str, default: int = 0) -> int:
-        """A whole number of the metadata."""
+        """A size of the metadata. Raises Malformed as `whole` does."""
         value = self.values.get(key, default)
-        return int(value) if isinstance(value, int | float) else default
+        return whole(key, value) if isinstance(value, int | float) else default
 
     def text(self, key: str, default: str = "") -> str:
         """A string of the metadata."""
@@ -78,6 +79,13 @@ class Header(msgspec.Struct, frozen=True):
     def architecture(self) -> str:
         """The model family's name, such as llama or qwen3."""
         return self.text("general.architecture")
+
+
+def whole(key: str, value: float) -> int:
+    """A size as a number. Raises Malformed: none is negative, infinite, or no number at all."""
+    if not 0 <= value <= NUMBER_MAX:
+        raise Malformed(f"key {key} is {value}, which is no size of a model")
+    return int(value)
 
 
 def read(path: Path) -> Header:
@@ -110,6 +118,8 @@ def other_parts(path: Path, count: int) -> list[Path]:
 
 def read_one(path: Path) -> Header:
     """Read the header of one file. Raises as `read` does."""
+    if path.exists() and not path.is_file():
+        raise Malformed(f"{path.name} is no file")  # opening a pipe would wait for its writer
     with path.open("rb") as file:
         size = file.seek(0, 2)
         if size < 24:
@@ -147,10 +157,10 @@ class _Walk:
                 values[key] = value
         tensors = tuple(self.tensor() for _ in range(tensor_count))
         alignment = values.get("general.alignment", 32)
-        self.whole(alignment if isinstance(alignment, int) and alignment > 0 else 32)
+        self.check_end(alignment if isinstance(alignment, int) and alignment > 0 else 32)
         return values, counts, tensors
 
-    def whole(self, alignment: int) -> None:
+    def check_end(self, alignment: int) -> None:
         """Check that the weights the table promises are in the file: downloads break off."""
         need = -(-self.at // alignment) * alignment + self.data_end
         if self.data_end and need > self.size:

@@ -13,7 +13,7 @@ from detect import amd, android, apple, cpu, ggml, memory, nvidia, pci, probing,
 from detect.advice import unused
 from detect.facts import Engine, Machine, Note
 from detect.host import Host, LiveHost, RecordedHost
-from detect.record import FILE_BYTES_MAX, About, Probed, Record, load, merge
+from detect.record import About, Probed, Record, load, merge
 
 TREE_FILES_MAX = 20_000  # of a recorded folder; one machine's /proc and /sys that we read: hundreds
 
@@ -37,7 +37,8 @@ def detect(host: Host) -> Machine:
     memory_facts, memory_notes = memory.read_memory(host)
     llamacpp, engine_notes = ggml.read_llamacpp(host)
     shared = ggml.integrated(llamacpp)
-    nvidia_devices, nvidia_notes = nvidia.read_nvidia(host, pci.read_cards(host), shared)
+    cards, cuda = pci.read_cards(host), ggml.addresses(llamacpp, "CUDA")
+    nvidia_devices, nvidia_notes = nvidia.read_nvidia(host, cards, shared, cuda)
     amd_devices, amd_notes = amd.read_amd(host)
     apple_devices, mlx, apple_notes = apple.read_apple(host)
     devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
@@ -120,14 +121,13 @@ def load_recorded(path: Path) -> Record:
         raise FileNotFoundError(2, "no such file or folder", str(path))
     told = path / "record.json"
     base = load(told.read_bytes()) if told.is_file() else _assumed(path)
-    files: dict[str, str] = {}
+    copies, files = LiveHost(str(path)), dict(base.files)
     for top in ("proc", "sys", "etc", "dev"):
         for file in sorted((path / top).rglob("*"))[:TREE_FILES_MAX]:
-            if file.is_file():
-                with file.open("rb") as opened:
-                    text = opened.read(FILE_BYTES_MAX).decode("utf-8", "replace")
-                files[f"/{file.relative_to(path).as_posix()}"] = text
-    return merge(base, Record(files={**base.files, **files}))
+            name = f"/{file.relative_to(path).as_posix()}"
+            if file.is_file() and (got := copies.read(name)) is not None:
+                files[name] = got
+    return merge(base, Record(files=files))
 
 
 def _assumed(tree: Path) -> Record:

@@ -1,6 +1,7 @@
 """Main memory: what there is, what is free, and what may be taken before something is killed."""
 
 from detect.cgroups import read_levels
+from detect.digits import digits
 from detect.facts import Memory, Note
 from detect.host import Host, text_of
 from detect.system import sysctl
@@ -26,8 +27,8 @@ def parse_meminfo(text: str) -> dict[str, int]:
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         words = rest.split()
-        if words and words[0].isdigit():
-            sizes[name] = int(words[0]) * (1024 if words[1:] == ["kB"] else 1)
+        if words and (number := digits(words[0])) is not None:
+            sizes[name] = number * (1024 if words[1:] == ["kB"] else 1)
     return sizes
 
 
@@ -66,28 +67,26 @@ def parse_vm_stat(text: str) -> int | None:
     words = head.split()
     if "size" not in words or "of" not in words:
         return None
-    page = words[words.index("of", words.index("size")) + 1]
+    page = digits(words[words.index("of", words.index("size")) + 1])
     pages = 0
     for line in text.splitlines()[1:]:
         name, _, rest = line.partition(":")
         if name in {"Pages free", "Pages inactive", "Pages speculative", "Pages purgeable"}:
-            count = rest.strip().rstrip(".")
-            pages += int(count) if count.isdigit() else 0
-    return pages * int(page) if page.isdigit() and pages else None
+            pages += digits(rest.strip().rstrip(".")) or 0
+    return pages * page if page and pages else None
 
 
 def _from_macos(host: Host) -> Memory | None:
     total = sysctl(host, "hw.memsize") if host.about.sys_platform == "darwin" else None
-    if total is None or not total.isdigit():
+    size = digits(total) if total else None
+    if size is None:
         return None
     done = host.run("vm_stat")
     free = parse_vm_stat(done.out) if done is not None and done.rc == 0 else None
     sources = {"total_bytes": "sysctl hw.memsize"}
     if free is not None:
         sources |= {"available_bytes": "vm_stat", "headroom_bytes": "vm_stat"}
-    return Memory(
-        total_bytes=int(total), available_bytes=free, headroom_bytes=free, sources=sources
-    )
+    return Memory(total_bytes=size, available_bytes=free, headroom_bytes=free, sources=sources)
 
 
 def _from_psutil(host: Host) -> Memory | None:

@@ -13,8 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from detect.gguf import Header
+from detect.gguf import Header, whole
 
+NAME_CHARS_MAX = 120  # of a model; the longest of real ones have about 60
 LAYERS_MAX = 4096  # blocks; the deepest models have about 130
 
 
@@ -45,11 +46,13 @@ WINDOWS: dict[str, Window] = {
     "lfm2moe": Window(1),
 }
 RECURRENT = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
+NO_FEED_FORWARD = frozenset({"mamba", "mamba2"})
 NO_HEADS_RECURRENT = frozenset({"jamba", "granitehybrid", "lfm2", "lfm2moe", "plamo2"})
 """A layer without key heads is a recurrent one."""
 INTERVAL_RECURRENT = frozenset({"qwen35", "qwen35moe", "qwen3next"})
 """Every fourth layer attends, or as the header says."""
 NEMOTRON = frozenset({"nemotron_h", "nemotron_h_moe"})
+PARALLEL = frozenset({"cohere2", "cohere2moe", "command-r", "falcon", "gptneox", "phi2", "plamo"})
 SPECIAL = frozenset(
     {"deepseek32", "deepseek4", "glm-dsa", "glm5-next", "minimax-m3", "minimax-01", "dots3note"}
     | {"hy_v4", "kimi-linear", "kimi-k3", "bailingmoe3", "qwen4exp", "mimo2", "step35", "exaone4"}
@@ -91,6 +94,8 @@ class Model(msgspec.Struct, frozen=True):
     experts: int = 0
     experts_used: int = 0
     ssm_inner: int = 0
+    parallel: bool = False  # attention and feed-forward both start from the block's input
+    states_copied: bool = False  # a step copies the states before it writes new ones
     parameters: int = 0
     tensor_bytes_max: int = 0  # of one tensor inside a block
     guessed: bool = False  # the family's cache is not in our tables
@@ -115,7 +120,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 def from_header(header: Header) -> Model:
-    """Derive the model's facts. Raises ValueError naming what the header lacks."""
+    """Derive the model's facts. Raises ValueError or Malformed, naming what is wrong."""
     arch = header.architecture
     key = _Keys(header, arch)
     count = key.number("block_count")
@@ -123,6 +128,8 @@ def from_header(header: Header) -> Model:
         raise ValueError(
             f"{header.path}: no language model (architecture {arch!r}, {count} blocks)"
         )
+    if not header.tensors:
+        raise ValueError("it holds no weights: a vocabulary alone is no model")
     weights, experts, rest = _weights(header, count)
     heads = key.per_layer("attention.head_count", count, 1)
     width = key.number("embedding_length")
@@ -133,7 +140,7 @@ def from_header(header: Header) -> Model:
     other = sum(rest.values()) - input_bytes - rest.get("output", 0) - norms
     return Model(
         path=header.path,
-        name=header.text("general.name") or arch,
+        name=_printable(header.text("general.name")) or _printable(arch),
         architecture=arch,
         quant=_quant(header),
         layers=_layers(key, arch, count, weights, experts),
@@ -143,7 +150,8 @@ def from_header(header: Header) -> Model:
         vocab=key.number("vocab_size") or header.counts.get("tokenizer.ggml.tokens", 0),
         embedding=width,
         feed_forward=_feed_forward(key, count),
-        query_values=max(heads) * key.number("attention.key_length", width // max(max(heads), 1)),
+        query_values=_queries(header)
+        or max(heads) * key.number("attention.key_length", width // max(max(heads), 1)),
         heads=max(heads),
         context_trained=key.number("context_length"),
         window=_window(key, arch),
@@ -151,6 +159,8 @@ def from_header(header: Header) -> Model:
         experts=key.number("expert_count"),
         experts_used=key.number("expert_used_count"),
         ssm_inner=key.number("ssm.inner_size"),
+        parallel=arch in PARALLEL,
+        states_copied=arch in INTERVAL_RECURRENT,
         parameters=sum(math.prod(tensor.dims) for tensor in header.tensors),
         tensor_bytes_max=max(
             (t.size_bytes for t in header.tensors if t.name.startswith("blk.")), default=0
@@ -158,6 +168,11 @@ def from_header(header: Header) -> Model:
         guessed=arch in SPECIAL,
         file_bytes=header.file_bytes,
     )
+
+
+def _printable(name: str) -> str:
+    """A name that moves no cursor when it is shown."""
+    return "".join(c for c in name if c.isprintable())[:NAME_CHARS_MAX]
 
 
 class _Keys:
@@ -175,15 +190,18 @@ class _Keys:
 
     def per_layer(self, name: str, count: int, default: int) -> tuple[int, ...]:
         """A value that is one number for all layers or one each; short arrays repeat their last."""
-        value = self.header.values.get(f"{self.arch}.{name}", default)
+        name = f"{self.arch}.{name}"
+        value = self.header.values.get(name, default)
         if isinstance(value, tuple):
-            row = [int(v) for v in value[:count]] or [default]
+            row = [whole(name, one) for one in value[:count]] or [default]
             return tuple(row + [row[-1]] * (count - len(row)))
-        return (int(value) if isinstance(value, int | float) else default,) * count
+        return (self.header.number(name, default),) * count
 
 
 def _feed_forward(key: _Keys, count: int) -> int:
     """Width of the feed-forward values of one token: of all experts that it is sent to."""
+    if key.arch in NO_FEED_FORWARD:
+        return 0
     dense = max(key.per_layer("feed_forward_length", count, 0))
     used = key.number("expert_used_count")
     if not used:
@@ -192,7 +210,13 @@ def _feed_forward(key: _Keys, count: int) -> int:
     return used * expert + key.number("expert_shared_feed_forward_length")
 
 
-_BLOCK = re.compile(r"blk\.(\d+)\.(.*)")
+def _queries(header: Header) -> int:
+    """What the widest query projection gives for one token; some families put a gate beside it."""
+    named = (tensor for tensor in header.tensors if tensor.name.endswith(".attn_q.weight"))
+    return max((tensor.dims[-1] for tensor in named if tensor.dims), default=0)
+
+
+_BLOCK = re.compile(r"blk\.([0-9]{1,9})\.(.*)")  # llama.cpp writes block numbers plainly
 
 
 def _weights(header: Header, count: int) -> tuple[list[int], list[int], dict[str, int]]:

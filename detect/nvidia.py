@@ -4,9 +4,11 @@ The probe brings raw results; everything here is pure. Error numbers are nvmlRet
 API reference.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
-from detect.facts import Device, DeviceState, Note
+from detect.facts import Device, DeviceState, Grade, Note
 from detect.host import Host
 from detect.pci import PciCard, normal_address
 from detect.record import Probed
@@ -63,12 +65,16 @@ class Nvml(msgspec.Struct, frozen=True):
 
 
 def read_nvidia(
-    host: Host, cards: tuple[PciCard, ...], integrated: frozenset[str] = frozenset()
+    host: Host,
+    cards: tuple[PciCard, ...],
+    integrated: frozenset[str] = frozenset(),
+    cuda: tuple[str | None, ...] = (),
 ) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
     """List the NVIDIA devices of this machine with their states, and what to do about them.
 
     `integrated` holds addresses and names of those that the engine calls integrated: that flag is
     believed above any memory figure, since NVML gives some such parts a small plausible total.
+    `cuda` holds the addresses of those that the engine reaches through CUDA.
     """
     probed = host.probe("nvml")
     here = tuple(card for card in cards if card.vendor == "nvidia")
@@ -76,28 +82,63 @@ def read_nvidia(
         nvml = msgspec.convert(probed.value, Nvml) if probed.value is not None else None
     except msgspec.ValidationError as wrong:
         nvml, probed = None, Probed(error="garbage", detail=str(wrong))
+    if cuda and _is_missing(nvml, probed):
+        return (), (_NO_UTILITY,)
     if nvml is None:
         return _without_nvml(here, probed)
     if nvml.init:
         return _not_started(nvml.init, here)
     found = [device for gpu in nvml.devices for device in _devices(gpu, here, integrated)]
     notes = [note for device in found if (note := _state_note(device))]
-    if not found and here:
-        notes.append(
-            Note("nvidia", "warn", "the driver runs and shows no GPU", "nvidia-smi; then dmesg")
-        )
-    shown = _apply_visible(host.env.get("CUDA_VISIBLE_DEVICES"), found)
+    notes += _missing_notes(nvml, here)
+    shown = _apply_visible(host.env, found, cuda)
     if any(device.state == "hidden" for device in shown):
         value = host.env.get("CUDA_VISIBLE_DEVICES")
         notes.append(
             Note(
                 "nvidia",
                 "info",
-                f"CUDA_VISIBLE_DEVICES={value!r} hides {_hidden(shown)} of {len(shown)} devices",
+                f"CUDA_VISIBLE_DEVICES={value!r} hides {_count(shown, 'hidden')} of "
+                f"{len(shown) - _count(shown, 'parent')} devices",
                 "unset CUDA_VISIBLE_DEVICES to use all",
             )
         )
     return shown, tuple(notes)
+
+
+_NO_UTILITY = Note(
+    "nvidia",
+    "info",
+    "NVML is not here, and CUDA works (a container without the utility capability): "
+    "the engine's own figures are used",
+    "NVIDIA_DRIVER_CAPABILITIES=compute,utility, when the container is started",
+)
+
+
+def _is_missing(nvml: Nvml | None, probed: Probed) -> bool:
+    """Whether NVML's library is not there; one that hangs or crashes is another matter."""
+    return probed.error == "absent" if nvml is None else nvml.init == LIBRARY_NOT_FOUND
+
+
+def _missing_notes(nvml: Nvml, here: tuple[PciCard, ...]) -> list[Note]:
+    """What the driver should show and does not: a card, or the slices of one in MIG mode."""
+    notes = []
+    if not nvml.devices:
+        grade: Grade = "warn" if here else "info"
+        fix = "nvidia-smi; then dmesg"
+        notes.append(Note("nvidia", grade, "the driver runs and shows no GPU", fix))
+    elif len(here) > len(nvml.devices):
+        seen = (
+            f"{len(here)} NVIDIA cards on the bus, and the driver shows {len(nvml.devices)} "
+            "(usual in a container or beside a virtual machine)"
+        )
+        notes.append(Note("nvidia", "info", seen, "lspci -k -d 10de: says which driver holds each"))
+    for gpu in nvml.devices:
+        if gpu.mig and not gpu.slices:
+            seen = f"{gpu.name} ({gpu.uuid}) is in MIG mode and has no slices: nothing can use it"
+            fix = "sudo nvidia-smi mig -cgi 9 -C makes slices; sudo nvidia-smi -mig 0 ends the mode"
+            notes.append(Note("nvidia", "warn", seen, fix))
+    return notes
 
 
 def _without_nvml(
@@ -171,7 +212,7 @@ def _device(gpu: NvmlDevice, address: str, node: int | None, *, unified: bool) -
     if node is not None:
         sources["numa_node"] = "/sys/bus/pci"
     return Device(
-        id=gpu.uuid or f"pci:{address}",
+        id=gpu.uuid or f"pci:{address or 'unknown'}",
         vendor="nvidia",
         name=gpu.name or "NVIDIA GPU",
         kind="integrated" if unified else "discrete",
@@ -208,12 +249,17 @@ def _state_note(device: Device) -> Note | None:
     return Note("nvidia", "error", f"{device.name} ({device.id}) {seen}", fix) if seen else None
 
 
-def _apply_visible(value: str | None, found: list[Device]) -> tuple[Device, ...]:
+def _apply_visible(
+    env: Mapping[str, str], found: list[Device], cuda: tuple[str | None, ...]
+) -> tuple[Device, ...]:
+    value = env.get("CUDA_VISIBLE_DEVICES")
     if value is None:
         return tuple(found)
     # Slices are named by UUID only; plain numbers count whole cards.
     wholes = [d for d in found if d.kind != "mig"]
     chosen = {wholes[at].id for at in choose(value, [d.uuid for d in wholes])}
+    if _counted_by_speed(env, wholes) and cuda:
+        chosen = {d.id for d in wholes if d.pci in cuda}
     parts = [d for d in found if d.kind == "mig"]
     if value.startswith("MIG-"):
         chosen |= {parts[at].id for at in choose(value, [d.uuid for d in parts])}
@@ -225,5 +271,11 @@ def _apply_visible(value: str | None, found: list[Device]) -> tuple[Device, ...]
     )
 
 
-def _hidden(devices: tuple[Device, ...]) -> int:
-    return sum(device.state == "hidden" for device in devices)
+def _counted_by_speed(env: Mapping[str, str], wholes: list[Device]) -> bool:
+    """CUDA numbers unequal cards by speed unless told to go by the bus: only its list tells."""
+    unequal = len({device.name for device in wholes}) > 1
+    return unequal and env.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID"
+
+
+def _count(devices: tuple[Device, ...], state: DeviceState) -> int:
+    return sum(device.state == state for device in devices)

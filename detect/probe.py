@@ -69,6 +69,7 @@ def mdns(interface: str) -> object:
     return module.probe("" if interface == "/" else interface)
 
 
+PRINTED_BYTES_MAX = 64 << 20  # by one probe: an answer is at most 8 MiB, and drivers talk too
 PROBES: dict[str, Callable[[str], object]] = {
     probe.__name__: probe for probe in (files, amd, nvml, ggml, mlx, psutil, mdns, simulate)
 }
@@ -84,5 +85,17 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _bound_output() -> None:
+    """A driver that prints without end shall not fill the disk before its time is over."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if most == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (PRINTED_BYTES_MAX, most))
+
+
 if __name__ == "__main__":
+    _bound_output()
     raise SystemExit(main(sys.argv[1:]))

@@ -24,6 +24,6 @@ def _page_bytes() -> int:
 def _resident_by_psutil() -> int | None:
     try:
         import psutil
-    except ImportError:  # it refuses Android, and needs a compiler on Termux
+    except (ImportError, NotImplementedError):  # not there; or there, and refusing Android
         return None
     return int(psutil.Process().memory_info().rss)

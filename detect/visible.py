@@ -7,6 +7,8 @@ naming one twice ends it too, and the order given is the order the library count
 
 from collections.abc import Mapping, Sequence
 
+from detect.digits import digits
+
 ENTRIES_MAX = 256  # of one variable; more devices than any machine has
 
 ROCM_VARIABLES = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
@@ -27,8 +29,8 @@ def choose(value: str | None, uuids: Sequence[str | None]) -> tuple[int, ...]:
 
 
 def _position(entry: str, uuids: Sequence[str | None]) -> int | None:
-    if entry.isdigit():
-        return int(entry) if int(entry) < len(uuids) else None
+    if (number := digits(entry)) is not None:
+        return number if number < len(uuids) else None
     if not entry.startswith(("GPU-", "MIG-")):
         return None
     hits = [at for at, uuid in enumerate(uuids) if uuid and uuid.startswith(entry)]

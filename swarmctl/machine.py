@@ -10,6 +10,7 @@ from swarmctl import options as o
 from swarmctl.exits import Exit, Failure, wrong
 
 if TYPE_CHECKING:
+    from detect.facts import Machine
     from detect.model import Model
     from detect.placement import Plan
     from detect.record import Record
@@ -46,8 +47,6 @@ def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
     """Show what this machine has: processors, memory, devices, engines, and what is wrong."""
     import msgspec
 
-    from detect.host import RecordedHost
-    from detect.machine import detect as detected
     from swarmctl import asjson, machine_text
     from swarmctl.out import data, ink, talk, wide
 
@@ -55,7 +54,7 @@ def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
     if record:
         _write(record, answers)
         talk(f"written to {record}; names, home folders, serial numbers and UUIDs are taken out")
-    found = detected(RecordedHost(answers))
+    found = _facts(answers)
     if json:
         data(asjson.line(msgspec.to_builtins(found)))
     else:
@@ -81,8 +80,6 @@ def plan(
 
     from detect import home, loads, settings
     from detect.confirm import settled
-    from detect.host import RecordedHost
-    from detect.machine import detect as detected
     from detect.placement.asked import limits_of
 
     if exact and root:
@@ -100,7 +97,7 @@ def plan(
     chosen = settings.load(home.find(), os.environ, flags)
     limits = limits_of(chosen, seed_variation=not no_seed_variation)
     known = model_facts(chosen.model)
-    here = detected(RecordedHost(_answers(root)))
+    here = _facts(_answers(root))
     if not root:
         limits = loads.with_known(limits, home.find(), known)
     got = settled(here, known, limits, exact=False if root else exact)
@@ -145,19 +142,33 @@ def doctor(json: o.Json = False) -> None:
 
 
 def _answers(root: str) -> "Record":
+    from pathlib import Path
+
     import msgspec
 
     from detect import machine as detected
 
-    if not root:
+    if not root or Path(root).absolute() == Path("/"):
         return detected.record()
-    from pathlib import Path
 
     try:
         return detected.load_recorded(Path(root))
     except (OSError, msgspec.DecodeError, ValueError) as error:
         hint = "a file of swarmctl detect --record, or a folder with copies of /proc and /sys"
         raise wrong(f"{root} is no recorded machine", str(error), hint) from error
+
+
+def _facts(answers: "Record") -> "Machine":
+    """The machine's facts; a record may come from a stranger, and is shown on a terminal."""
+    import msgspec
+
+    from detect.facts import Machine
+    from detect.host import RecordedHost
+    from detect.machine import detect as detected
+    from swarmctl.text import safe_all
+
+    found = detected(RecordedHost(answers))
+    return msgspec.convert(safe_all(msgspec.to_builtins(found)), Machine)
 
 
 def _write(path: str, answers: "Record") -> None:

@@ -1,6 +1,7 @@
 """Text for people: colours, columns, and nothing that could steer their terminal. Pure."""
 
 from collections.abc import Sequence
+from typing import Any
 from unicodedata import east_asian_width
 
 import msgspec
@@ -41,6 +42,15 @@ PLAIN = Ink(False)
 def safe(text: str, keep: str = "") -> str:
     """The text without control characters: a model's or a peer's words must not move a cursor."""
     return "".join(c if c.isprintable() or c in keep else " " for c in text)
+
+
+def safe_all(value: Any) -> Any:
+    """The same value with every text in it safe: what a recorded machine says of itself."""
+    if isinstance(value, dict):
+        return {key: safe_all(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [safe_all(one) for one in value]
+    return safe(value) if isinstance(value, str) else value
 
 
 def safe_text(text: str) -> str:

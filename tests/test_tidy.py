@@ -21,6 +21,7 @@ MAY_IMPORT = {
 
 PURE = [
     "detect/advice.py",
+    "detect/digits.py",
     "detect/doctor.py",
     "detect/facts.py",
     "detect/keys.py",

@@ -1,7 +1,8 @@
 """`python -m worker`: load a model, prove it with one token, and offer its slots to the broker.
 
-Ends with 0 when asked to leave, 78 when its configuration cannot work (no such model, no engine),
-1 on anything else. With --lifeline it ends when its standard input closes, however busy it is.
+Ends with 0 when asked to leave, 78 when its configuration cannot work (no such model, no engine,
+no room), 1 on anything else, and while there is no room yet after the system killed it for memory.
+With --lifeline it ends when its standard input closes, however busy it is.
 """
 
 import argparse
@@ -41,10 +42,15 @@ def main() -> int:
         _say(f"error: {error.seen}\nbecause: {error.because}\nhint: {error.hint}")
         reason = f"{error.seen}: {error.because}" if error.because else error.seen
         socket.send(next(frames.pack([frames.encode(m.Gone(reason, worker=name))])))
-        return EXIT_CONFIG
+        return 1 if error.no_room and _came_back(args) else EXIT_CONFIG
     finally:
         socket.close()
         context.term()
+
+
+def _came_back(args: argparse.Namespace) -> bool:
+    """Whether the system killed it for memory before: what is full now may be free in a moment."""
+    return bool(args.placement and placed.parse(args.placement).steps)
 
 
 def _serve(args: argparse.Namespace, name: WorkerId, socket: zmq.Socket[bytes]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from detect.model import Model
-from detect.placement import memory
+from detect.placement import compute, memory
 from detect.placement.budget import PROCESS_BYTES, Room
 from detect.placement.engines import prefix_bytes
 from detect.placement.memory import Load
@@ -47,7 +47,7 @@ def on_cpu(model: Model, load: Load, room: Room) -> Sum:
         weight_bytes=model.weight_bytes,
         cache_bytes=sum(part.cache for part in parts),
         state_bytes=sum(part.state for part in parts),
-        compute_bytes=memory.compute_bytes(model, load) + memory.output_bytes(model, load),
+        compute_bytes=compute.compute_bytes(model, load) + memory.output_bytes(model, load),
         process_bytes=main_bytes(model, load),
         budget_bytes=room.budget_bytes,
     )
@@ -70,7 +70,7 @@ def on_device(
         weight_bytes=sum(part.weights for part in taken) + (model.input_bytes if unified else 0),
         cache_bytes=sum(part.cache for part in taken),
         state_bytes=sum(part.state for part in taken),
-        compute_bytes=memory.compute_bytes(model, load) + copied,
+        compute_bytes=compute.compute_bytes(model, load) + copied,
         process_bytes=room.driver_bytes + (main_bytes(model, load) if unified else 0),
         budget_bytes=room.budget_bytes,
     )
@@ -83,13 +83,13 @@ def beside(
     parts = _layer_parts(model, load, experts_stay=experts_stay)
     left = [] if layers is None else parts[: len(parts) - layers]
     experts = sum(layer.expert_bytes for layer in model.layers) if experts_stay else 0
-    inputs = memory.mask_bytes(model, load)
+    inputs = compute.input_bytes(model, load)
     return Sum(
         place=main.place,
         weight_bytes=model.input_bytes + sum(part.weights for part in left) + experts,
         cache_bytes=sum(part.cache for part in left),
         state_bytes=sum(part.state for part in left),
-        compute_bytes=(memory.compute_bytes(model, load) if left or experts else inputs)
+        compute_bytes=(compute.compute_bytes(model, load) if left or experts else inputs)
         + memory.output_bytes(model, load),
         process_bytes=main_bytes(model, load),
         budget_bytes=main.budget_bytes,
@@ -107,7 +107,7 @@ def split(
     parts = _layer_parts(model, load, experts_stay=False)
     rooms = rooms[:GPUS_MAX]
     # With several devices the scheduler keeps four copies of a batch's inputs.
-    fixed = memory.compute_bytes(model, load) + 3 * memory.mask_bytes(model, load)
+    fixed = compute.compute_bytes(model, load) + 3 * compute.input_bytes(model, load)
     sizes = [part.weights + part.cache + part.state for part in parts]
     given = [room.budget_bytes - fixed - room.driver_bytes for room in rooms]
     counts = _by_shares(len(parts), shares) if shares else _even(sizes, given)

@@ -108,7 +108,7 @@ STATES_SAID = {
     "denied": "this user may not open it",
     "lost": "it fell off the bus",
     "hidden": "a visibility variable hides it",
-    "parent": "it is divided into MIG slices, which are used instead",
+    "parent": "it is in MIG mode: its slices are used instead",
     "failed": "its driver answers with an error",
 }
 """Why a device that is not ready is left alone."""

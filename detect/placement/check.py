@@ -108,8 +108,11 @@ def _split(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
     shares = limits.tensor_split
     if not shares:
         return None
+    if not usable:
+        seen = f"--tensor-split has {len(shares)} shares, and there is no GPU that can be used"
+        return Wrong(seen, "leave it out; swarmctl doctor says what was looked for")
     if len(shares) != len(usable):
-        names = ", ".join(f"{device.engine_name} {device.name}" for device in usable) or "none"
+        names = ", ".join(f"{device.engine_name} {device.name}" for device in usable)
         seen = f"--tensor-split has {len(shares)} shares for {len(usable)} devices: {names}"
         return Wrong(seen, f"give {len(usable)} shares, or leave it out")
     if any(share < 0 for share in shares) or not sum(shares):

@@ -108,9 +108,9 @@ def _why_threads(case: Case, cores: int) -> str:
         return "the model is tiny, and more would wait for each other"
     parts = []
     if cpu.performance:
-        parts.append(f"{cpu.performance} fast cores")
+        parts.append(plural(cpu.performance, "fast core"))
     elif cpu.physical:
-        parts.append(f"{cpu.physical} cores")
+        parts.append(plural(cpu.physical, "core"))
     if cpu.allowed is not None and cpu.logical is not None and cpu.allowed < cpu.logical:
         parts.append(f"{cpu.allowed} of {cpu.logical} processors allowed")
     if cpu.quota_cpus is not None:

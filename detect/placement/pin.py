@@ -18,6 +18,8 @@ def env_for(devices: Sequence[Device]) -> dict[str, str]:
         return {}  # one card emulated as several cannot be told apart by a variable
     names = ",".join(device.uuid or _index(device) for device in devices)
     library = libraries.pop()
+    if library == "CUDA" and not all(device.uuid for device in devices):
+        return {"CUDA_VISIBLE_DEVICES": names}  # numbers mean what they meant to the engine's list
     if library == "CUDA":
         return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": names}
     if library in {"ROCm", "HIP"}:

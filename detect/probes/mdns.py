@@ -35,5 +35,5 @@ def probe(interface: str = "") -> dict[str, Any]:
             ServiceBrowser(ears, SERVICE, Listener())  # type: ignore[arg-type]
             mouth.register_service(info, allow_name_change=True)
             return {"heard": heard.wait(WAIT_S), "error": ""}
-    except OSError as wrong:
+    except (OSError, RuntimeError) as wrong:  # zeroconf says so of a machine without a network
         return {"error": str(wrong)}

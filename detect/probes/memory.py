@@ -7,7 +7,7 @@ def probe() -> dict[str, Any]:
     """Give total, available and free swap bytes, and physical cores; {} without psutil."""
     try:
         import psutil
-    except ImportError:
+    except (ImportError, NotImplementedError):  # the latter from Python 3.13 on Android
         return {}
     memory = psutil.virtual_memory()
     return {

@@ -47,6 +47,12 @@ def test_layers_asked_where_there_is_no_gpu() -> None:
     assert "no GPU that can be used" in asked("raspberry_pi5", gpu_layers=20).error
 
 
+def test_a_split_without_any_gpu_is_not_told_to_give_none() -> None:
+    got = asked("no_engine", tensor_split=(3.0, 1.0))
+    assert "no GPU that can be used" in got.error
+    assert got.hint.startswith("leave it out")
+
+
 def test_a_split_of_the_wrong_length_lists_the_devices() -> None:
     got = asked("nvidia_two_3090", tensor_split=(1.0, 1.0, 1.0))
     assert "3 shares for 2 devices: CUDA0 NVIDIA GeForce RTX 3090, CUDA1" in got.error

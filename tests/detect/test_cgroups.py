@@ -66,6 +66,18 @@ def test_a_path_of_the_host_falls_back_to_the_mount_inside_a_container() -> None
     assert [level.headroom_bytes for level in levels] == [600]
 
 
+def test_a_group_of_a_containers_own_is_found_below_its_mount() -> None:
+    files: dict[str, str | Unread] = {
+        "/proc/self/cgroup": "4:memory:/docker/c1/inner\n",
+        "/proc/self/mountinfo": V1.replace(" / /sys", " /docker/c1 /sys"),
+        "/sys/fs/cgroup/memory/inner/memory.limit_in_bytes": "100",
+        "/sys/fs/cgroup/memory/inner/memory.usage_in_bytes": "30",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes": "1000",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes": "30",
+    }
+    assert [level.headroom_bytes for level in read_levels(host(files))] == [70, 970]
+
+
 def test_a_path_that_climbs_out_stays_inside() -> None:
     levels = read_levels(v2("/../../a", a={"max": "10", "current": "1"}))
     assert [level.path for level in levels] == ["/sys/fs/cgroup/a"]

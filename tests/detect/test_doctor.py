@@ -33,8 +33,7 @@ def find(found: tuple[Check, ...], group: str, name: str) -> Check:
 
 @pytest.mark.parametrize("name", machine_files.names())
 def test_whatever_is_wrong_comes_with_a_fix(name: str) -> None:
-    wrong = [c for c in checked(name) if c.state in {"warn", "fail"} and not c.fix]
-    assert [c for c in wrong if c.group != "gpu" or c.state == "fail"] == []
+    assert [c for c in checked(name) if c.state in {"warn", "fail"} and not c.fix] == []
 
 
 def test_a_healthy_machine_has_nothing_worse_than_ok() -> None:
@@ -49,6 +48,25 @@ def test_a_build_without_gpu_support_fails_with_the_install_line() -> None:
 
 def test_the_render_group_is_named() -> None:
     assert any("usermod -aG render" in c.fix for c in checked("amd_no_render_group"))
+
+
+def test_little_memory_under_a_limit_comes_with_the_limit() -> None:
+    found = detect(RecordedHost(machine_files.record("container_cgroup2")))
+    memory = msgspec.structs.replace(found.memory, headroom_bytes=200 << 20, limit_bytes=300 << 20)
+    checks = examine(msgspec.structs.replace(found, memory=memory), WELL)
+    assert "MemoryMax=" in find(checks, "memory", "headroom").fix
+
+
+def test_a_machine_without_a_network_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import zeroconf
+
+    from detect.probes import mdns
+
+    def refuse(**_: object) -> None:
+        raise RuntimeError("No interfaces to listen on")
+
+    monkeypatch.setattr(zeroconf, "Zeroconf", refuse)
+    assert mdns.probe() == {"error": "No interfaces to listen on"}
 
 
 def test_a_phone_is_told_of_its_process_limit_and_wake_lock() -> None:

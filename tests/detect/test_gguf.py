@@ -1,12 +1,14 @@
 """The bounded header reader: right on real files, and calm on broken ones."""
 
 import contextlib
+import os
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import gguf as writer_package
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -177,3 +179,48 @@ def test_a_large_vocabulary_takes_little_memory(large: Path) -> None:
         [sys.executable, "-c", code, str(large)], capture_output=True, check=True, timeout=60
     )
     assert int(done.stdout) <= 30 * 1024
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("block_count", float("inf")),
+        ("embedding_length", -1),
+        ("attention.key_length", 2**63),
+        ("feed_forward_length", float("nan")),
+        ("feed_forward_length", (4, -1)),
+        ("attention.head_count", (float("inf"), 4.0)),
+    ],
+)
+def test_a_size_that_is_none_is_named(small: Path, key: str, value: gguf.Value) -> None:
+    header = gguf.read(small)
+    values = {**header.values, f"llama.{key}": value}
+    with pytest.raises(gguf.Malformed, match=rf"llama\.{key} is .*no size of a model"):
+        model.from_header(msgspec.structs.replace(header, values=values))
+
+
+def test_a_tensor_without_dimensions_is_read(small: Path) -> None:
+    header = gguf.read(small)
+    tensors = tuple(msgspec.structs.replace(one, dims=()) for one in header.tensors)
+    assert model.from_header(msgspec.structs.replace(header, tensors=tensors)).query_values == 256
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(gguf.Malformed, match="no file"):
+        gguf.read(tmp_path / "pipe.gguf")
+
+
+def test_a_models_name_moves_no_cursor(small: Path) -> None:
+    header = gguf.read(small)
+    values = {**header.values, "general.name": "\x1b[2Jevil\nREADY" + "x" * 1000}
+    name = model.from_header(msgspec.structs.replace(header, values=values)).name
+    assert name.startswith("[2JevilREADYx")
+    assert len(name) == model.NAME_CHARS_MAX
+
+
+def test_a_vocabulary_alone_is_no_model(small: Path) -> None:
+    header = msgspec.structs.replace(gguf.read(small), tensors=())
+    with pytest.raises(ValueError, match="holds no weights"):
+        model.from_header(header)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from detect.record import dump
@@ -58,6 +59,21 @@ def test_a_recorded_machine_reads_as_the_one_it_was_made_on(tmp_path: Path) -> N
 def test_detect_shows_another_machine(tmp_path: Path, other: str) -> None:
     done = run("detect", "--root", other, home=tmp_path)
     assert done.stdout.count("NVIDIA GeForce RTX 3090") == 2
+
+
+def test_the_root_of_this_machine_is_this_machine(tmp_path: Path) -> None:
+    there = parsed(run("detect", "--json", "--root", "/", home=tmp_path))
+    assert there["platform"] == parsed(run("detect", "--json", home=tmp_path))["platform"]
+
+
+def test_a_strangers_record_steers_no_terminal(tmp_path: Path) -> None:
+    told = machine_files.record("nvidia_two_3090")
+    files = {**told.files, "/proc/cpuinfo": "model name : \x1b[2JCPU\x07\n"}
+    path = tmp_path / "record.json"
+    path.write_bytes(dump(msgspec.structs.replace(told, files=files)))
+    done = run("detect", "--root", str(path), home=tmp_path)
+    assert "CPU" in done.stdout
+    assert all(c.isprintable() or c in "\n\t" for c in done.stdout)
 
 
 def test_a_root_that_is_no_machine_is_wrong_usage(tmp_path: Path) -> None:

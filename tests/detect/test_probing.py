@@ -12,6 +12,15 @@ from detect.host import LiveHost, RecordedHost
 from detect.machine import detect
 from detect.record import Probed, Record
 
+PRINTS = """
+import os
+try:
+    for _ in range(200):
+        os.write(1, b"x" * (1 << 20))
+except OSError:
+    os._exit(0)
+"""
+
 
 def start(code: str) -> tuple["subprocess.Popen[bytes]", probing._Output]:
     output = probing._Output()
@@ -51,6 +60,18 @@ def test_an_exception_keeps_its_last_words() -> None:
     got = finish("raise OSError('libcuda went away')")
     assert got.error == "crashed"
     assert "libcuda went away" in got.detail
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_probe_that_prints_without_end_does_not_fill_the_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pynvml.py").write_text(PRINTS)  # in place of the driver's
+    monkeypatch.syspath_prepend(str(tmp_path))
+    child, output = probing.start(["nvml"])
+    child.wait(30)
+    assert os.fstat(output.out.fileno()).st_size <= probe.PRINTED_BYTES_MAX
+    assert probing.finish(child, output, 1.0).error == "garbage"
 
 
 @pytest.mark.parametrize("said", ["", "hello", "[1, 2]", "{'a': 1}", "NaN"])

@@ -1,5 +1,6 @@
 """Records: what leaves the machine is redacted, and a replay gives the same facts."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from detect.host import LiveHost, RecordedHost, RecordingHost
 from detect.machine import detect, load_recorded, read_files, record
-from detect.record import Probed, Record, dump, load, merge
+from detect.record import Probed, Record, Unread, dump, load, merge
 from detect.redact import redact
 from tests.detect import machine_files
 
@@ -112,6 +113,19 @@ def test_a_folder_with_copies_of_proc_is_a_machine(tmp_path: Path) -> None:
     engine = found.engine("llamacpp")
     assert engine is not None
     assert engine.version == "assumed"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_copy_that_cannot_be_read_is_one_unknown_fact(tmp_path: Path) -> None:
+    """A copied tree holds files that only root, or nobody, may read."""
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 8192 kB\nMemAvailable: 4096 kB\n")
+    (tmp_path / "proc" / "mem").symlink_to("/proc/self/mem")  # refuses to be read from its start
+    os.mkfifo(tmp_path / "proc" / "kmsg")
+    told = load_recorded(tmp_path)
+    assert told.files["/proc/mem"] == Unread("failed")
+    assert "/proc/kmsg" not in told.files
+    assert detect(RecordedHost(told)).memory.headroom_bytes == 4096 * 1024
 
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:

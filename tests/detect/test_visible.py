@@ -23,6 +23,8 @@ UUIDS = ["GPU-aaaa1111", "GPU-aaaa2222", "GPU-bbbb3333", "MIG-cccc4444"]
         ("NoDevFiles", ()),
         (" 1 , 2 ", (1, 2)),
         ("0,,1", (0,)),
+        ("0,²", (0,)),
+        ("0," + "1" * 5000, (0,)),
     ],
 )
 def test_what_a_value_leaves(value: str | None, left: tuple[int, ...]) -> None:

@@ -15,6 +15,7 @@ from broker.supervisor import Supervisor
 from detect.host import LiveHost
 from detect.placement.handed import Handed, Placement
 from detect.placement.result import PlannedWorker
+from detect.placement.retry import RETRIES_MAX
 from protocol.ids import WorkerId
 from tests.nodes.node import running
 from worker.engines import ABACUS
@@ -135,6 +136,18 @@ def test_a_node_whose_plan_was_too_large_serves_with_less_and_says_so(tmp_path) 
         (worker,) = node.status().workers
         assert worker.notes[0].startswith("out of memory at load: context 2048 instead of 16777216")
         assert worker.restarts == 0
+
+
+def test_room_that_is_missing_after_a_memory_kill_is_looked_for_again(tmp_path) -> None:
+    """What filled the memory is often gone a moment later: the broker tries again, with pauses."""
+    file = tmp_path / "plan.json"
+    killed = msgspec.structs.replace(placement(1, 1 << 27), steps=("killed",) * RETRIES_MAX)
+    file.write_bytes(msgspec.json.encode(Handed((killed, placement(2, 512)))))
+    with running("--plan", str(file), "--workers", "2", workers=1) as node:
+        node.until(
+            lambda r: any(w.restarts and "no room for 1 slot of" in w.reason for w in r.workers),
+            "looked for again",
+        )
 
 
 def test_a_broker_says_which_plan_it_cannot_read(tmp_path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from detect.placement.words import plural
 from worker.engines.llamacpp.library import last_lines, native
 from worker.engines.llamacpp.model import Model, logits_view
 from worker.engines.options import LoadError
@@ -96,7 +97,7 @@ class Context:
         self.handle = lib.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise LoadError(
-                f"no room for {size.slots} slots of {size.context_tokens} tokens",
+                f"no room for {plural(size.slots, 'slot')} of {size.context_tokens} tokens",
                 last_lines() or "llama.cpp gave no reason",
                 "give fewer --slots or a smaller --context",
                 no_room=True,

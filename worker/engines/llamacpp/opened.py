@@ -4,6 +4,8 @@ import platform
 
 from detect.host import LiveHost
 from detect.memory import read_memory
+from detect.placement.words import plural
+from detect.placement.words import size as said
 from worker.engines.llamacpp.context import Context, DecodeFailed, Size
 from worker.engines.llamacpp.library import native
 from worker.engines.llamacpp.model import Model
@@ -102,8 +104,8 @@ def _check_memory(model: Model, size: Size) -> None:
     room = memory.headroom_bytes
     if room is not None and wanted > room:
         raise LoadError(
-            f"no room for {size.slots} slots of {size.context_tokens} tokens",
-            f"their cache takes {wanted / 2**30:.1f} GiB, and {room / 2**30:.1f} GiB are free",
+            f"no room for {plural(size.slots, 'slot')} of {size.context_tokens} tokens",
+            f"the cache takes {said(wanted)}, and {said(room)} are free",
             "give fewer --slots or a smaller --context",
             no_room=True,
         )

@@ -1,0 +1,56 @@
+"""AMD cards whose device nodes are closed or missing, and cards that variables hide."""
+
+from typing import Any
+
+import msgspec
+
+from detect.doctor import Seen, examine
+from detect.facts import Machine
+from detect.host import RecordedHost
+from detect.machine import detect
+from detect.record import Probed, Unread
+from tests.detect import machine_files
+
+RENDER = "/dev/dri/renderD128"
+UNREACHED = {"ggml": Probed(value={"version": "1", "gpu_offload": True})}
+
+
+def machine(**changed: Any) -> Machine:
+    """An RX 7900 XTX with something changed in its record."""
+    told = machine_files.record("amd_rx7900xtx")
+    return detect(RecordedHost(msgspec.structs.replace(told, **changed)))
+
+
+def files(**changed: Any) -> dict[str, Any]:
+    return {**machine_files.record("amd_rx7900xtx").files, **changed}
+
+
+def notes(found: Machine) -> list[tuple[str, str, str]]:
+    return [(note.grade, note.seen, note.fix) for note in found.notes if note.about == "amd"]
+
+
+def test_a_render_node_that_may_not_be_opened_comes_with_the_groups() -> None:
+    found = machine(files=files(**{RENDER: Unread("denied")}), probes=UNREACHED)
+    assert found.devices[0].state == "denied"
+    ((grade, seen, fix),) = notes(found)
+    assert (grade, seen) == ("error", f"{RENDER} may not be opened by this user")
+    assert "usermod -aG render" in fix
+
+
+def test_a_node_that_a_container_was_not_given_is_named() -> None:
+    left = {path: got for path, got in files().items() if path != "/dev/kfd"}
+    ((grade, seen, fix),) = notes(machine(files=left))
+    assert grade == "info"
+    assert seen.startswith("/dev/kfd is not here")
+    assert "--device /dev/kfd" in fix
+
+
+def test_a_variable_that_hides_a_card_is_named() -> None:
+    ((grade, seen, _),) = notes(machine(env={"HIP_VISIBLE_DEVICES": "-1"}))
+    assert (grade, seen) == ("info", "HIP_VISIBLE_DEVICES hides 1 of 1 devices")
+
+
+def test_a_card_without_any_engine_comes_with_the_line_that_installs_one() -> None:
+    wrong = [c for c in examine(machine(probes={}), Seen()) if c.state == "warn"]
+    assert {check.group for check in wrong} >= {"engine", "gpu"}
+    assert [check for check in wrong if not check.fix] == []
