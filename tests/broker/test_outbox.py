@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import zmq
 
+from broker.address import bind
 from broker.outbox import UNSENT_BYTES_MAX, Outbox
-from broker.service import bind
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import JobId, Seat, WorkerId
@@ -24,7 +24,7 @@ class Pair:
 
     def __init__(self, folder: Path) -> None:
         self.context = zmq.Context()
-        self.router = bind(self.context, f"ipc://{folder}/s")
+        self.router = bind(self.context, folder / "s", f"ipc://{folder}/s")
         self.outbox = Outbox(self.router)
         self.listener = self.context.socket(zmq.DEALER)
         self.listener.set(zmq.RCVHWM, 1)
