@@ -5,6 +5,7 @@ power cut needs more. So `process` commits without fsync (synchronous=NORMAL: SQ
 checkpoints, the file stays intact) and `power` with one a turn (FULL).
 """
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -105,12 +106,22 @@ class Journal:
         self._waits = True
 
     def _put_job(self, record: JobAccepted) -> None:
-        n, self._next = self._next, self._next + 1
         submit = record.submit
+        if self._forgotten and submit.job in self._forgotten:
+            self._commit_early()
+        n, self._next = self._next, self._next + 1
         body = file.encode(record)
         self._open[submit.job] = n
         self._jobs.append((n, submit.job, time.time(), body, file.crc_of(body, n)))
         self._unfolded_bytes += len(body)
+
+    def _commit_early(self) -> None:
+        """A job that is being forgotten is put again: its old rows go before the new ones come.
+
+        Where that fails the turn's own commit does too, and says so.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self.commit()
 
     def _put_vote(self, record: VoteCounted | SeatGivenUp) -> None:
         n = self._open[record.job]
