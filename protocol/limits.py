@@ -39,6 +39,13 @@ CHOICES_MAX = 64
 STOP_STRINGS_MAX = 8
 """Each is searched for in every new piece of text."""
 
+REASON_CHARS_MAX = 600
+"""Of why a seat was not answered, or a worker left: a few sentences. 64 of them stand in a
+verdict."""
+
+READY_CHARS_MAX = 16 << 10
+"""Names and notes of one worker: each of its votes, and each status, says some of them again."""
+
 NAME_CHARS_MAX = 128
 """Names of jobs, nodes, workers and models, as they stand in tables and logs."""
 
