@@ -89,7 +89,7 @@ def _no_room(state: State, route: Route, said: m.Submit, now: float) -> Problem 
         return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
     if state.refusal:
         return state.refusal
-    reason = state.jobs.full(len(said.prompt) + len(said.system), route)
+    reason = state.jobs.full(admission.chars_of(said), route)
     if not reason:
         return None
     rate = state.jobs.done_total / max(now - state.started_at, 1.0)

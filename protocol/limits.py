@@ -5,7 +5,8 @@ SEATS_MAX = 64
 fill the swarm."""
 
 PROMPT_BYTES_MAX = 1 << 20
-"""Prompt and system text together: four times the longest context of small models (256k tokens)."""
+"""Prompt, system text, choices and stop strings together: four times the longest context of small
+models (256k tokens)."""
 
 TEXT_BYTES_MAX = 256 << 10
 """Text of one vote. A longer one is cut by the worker and counts as finish "length"."""

@@ -165,3 +165,17 @@ def test_clients_that_left_do_not_keep_others_from_waiting_for_a_job() -> None:
     assert routes[0] == b"owner"
     assert routes[-2:] == [b"150", b"last"]
     assert len(routes) == len(set(routes)) == LISTENERS_MAX + 1
+
+
+def test_choices_and_stop_strings_take_room_as_prompts_do() -> None:
+    core = broker(slots=1)
+    words = tuple(f"{number}{'x' * 15_000}" for number in range(8))
+    for number in range(JOBS_BYTES_MAX // 120_000):
+        said = m.Submit(JobId(f"j{number}"), "?", votes=1, choices=words, stop_strings=words)
+        told = core.handle(ev.Received(b"c", said), 2.0)
+        if any(isinstance(a, ev.Send) and isinstance(a.message, m.Rejected) for a in told):
+            break
+    assert 200 < number < 300
+    far = m.Submit(JobId("far"), "?", choices=tuple(f"{n}{'x' * 20_000}" for n in range(60)))
+    (send,) = core.handle(ev.Received(b"d", far), 2.0)
+    assert send.message.problem.code == "too-large"
