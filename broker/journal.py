@@ -108,7 +108,7 @@ class Journal:
     def _put_job(self, record: JobAccepted) -> None:
         submit = record.submit
         if self._forgotten and submit.job in self._forgotten:
-            self._commit_early()
+            self._commit_early()  # its old rows go before the new ones come
         n, self._next = self._next, self._next + 1
         body = file.encode(record)
         self._open[submit.job] = n
@@ -116,10 +116,7 @@ class Journal:
         self._unfolded_bytes += len(body)
 
     def _commit_early(self) -> None:
-        """A job that is being forgotten is put again: its old rows go before the new ones come.
-
-        Where that fails the turn's own commit does too, and says so.
-        """
+        """Make safe what was put by now; where that fails, so does the turn's own commit."""
         with contextlib.suppress(sqlite3.Error):
             self.commit()
 
@@ -253,9 +250,14 @@ class Journal:
         ]
 
     def fetch(self, job: JobId) -> tuple[Record, ...]:
-        """A finished job's life; empty when it cannot be read."""
+        """A finished job's life; empty when it cannot be read.
+
+        It may have ended in this turn, or wait for room on a full disk.
+        """
+        self._commit_early()
+        unwritten = {n: (0, body, crc) for n, _, body, crc in self._verdicts}
         try:
-            return tuple(file.read(self._db, job))
+            return tuple(file.read(self._db, job, unwritten))
         except (sqlite3.Error, file.Damaged):
             return ()
 

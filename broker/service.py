@@ -133,11 +133,12 @@ class Service:
             self._handle(Unreachable(route))
 
     def _settle(self, scribe: Scribe) -> None:
-        """Commit what this turn wrote, then let go what it said; twice if the disk is full."""
-        for event in scribe.settle(time.monotonic()):
-            self._handle(event)
-        if scribe.busy:
-            scribe.settle(time.monotonic())
+        """Commit what this turn wrote, then let go what it said; again for what came of that."""
+        for _ in range(2):
+            for event in scribe.settle(time.monotonic()):
+                self._handle(event)
+            if not scribe.busy:
+                return
 
     def _drain(self) -> None:
         """Hear what has come. The first frame alone costs no failed attempt at a second."""

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker import events as ev
@@ -13,6 +14,7 @@ from broker.core import Broker
 from broker.journal import Journal
 from broker.journal_file import NewerJournal, opened, take_up
 from broker.kept import Retention
+from broker.learning import KEEP_JOBS
 from broker.restore import Uncountable
 from broker.state import NodeIdentity
 from protocol import journal as file
@@ -299,3 +301,18 @@ def test_a_job_that_only_a_later_version_could_count_is_neither_dropped_nor_coun
         broker(journal)
     jobs = {records[0].submit.job for _, records in journal.unfinished()}
     assert jobs == {"j0", "j1"}
+
+
+def test_many_jobs_that_their_votes_decide_at_the_restart_end_then(tmp_path: Path) -> None:
+    """An earlier version counted otherwise, or the verdicts' page was damaged."""
+    records: list[Record] = []
+    for name in (f"j{number}" for number in range(KEEP_JOBS + 5)):
+        records.append(accepted(name))
+        for seat in range(3):
+            vote = msgspec.structs.replace(record_of(seat, "#### 42"), digest=f"d{seat}")
+            records.append(VoteCounted(JobId(name), vote))
+    journal = written(tmp_path, *records)
+    core = broker(journal)
+    assert not core.state.jobs.open
+    assert len(journal.finished()) == KEEP_JOBS + 5
+    journal.close()

@@ -223,10 +223,11 @@ class BrokerProcess:
 
     def _settle(self) -> None:
         wrote = self._journal.waits
-        for event in self._scribe.settle(self.now):
-            self._step(event)
-        if self._scribe.busy:
-            self._scribe.settle(self.now)
+        for _ in range(2):
+            for event in self._scribe.settle(self.now):
+                self._step(event)
+            if not self._scribe.busy:
+                break
         if wrote and self.seam == "after the commit":
             self.kill()
         else:
