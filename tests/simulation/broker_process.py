@@ -22,7 +22,7 @@ from protocol import messages as m
 from protocol.ids import NodeId, WorkerId
 from tests.simulation.clock import ROUNDING_S
 from tests.simulation.disk import VirtualJournal
-from tests.simulation.network import Frame, Link
+from tests.simulation.network import Frame, Heard, Link
 from tests.simulation.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ Seam = Literal["", "before the commit", "after the commit", "between two sends"]
 
 EVENTS_MAX = 256
 """Taken in one turn, as frames are in broker/service.py."""
+
+Told = ev.Event | Heard
+"""What comes to a broker: an event, or a frame of messages that are heard together."""
 
 
 class _Outbox:
@@ -58,7 +61,7 @@ class BrokerProcess:
         self.seam: Seam = ""
         self.lives = 0
         self.paused_at: float | None = None
-        self._inbox: deque[ev.Event] = deque()
+        self._inbox: deque[Told] = deque()
         self._journal: VirtualJournal
         self._scribe: Scribe
         self._outbox = _Outbox()
@@ -147,7 +150,7 @@ class BrokerProcess:
 
     def arrive(self, route: bytes, frame: Frame) -> None:
         """A frame has come; it is read when there is time."""
-        self._inbox.extend([ev.Received(route, said) for said in frame])
+        self._inbox.append(Heard(route, frame))
         self._turn()
 
     def tell(self, event: ev.Event) -> None:
@@ -175,12 +178,15 @@ class BrokerProcess:
         else:
             self._settle()
 
-    def _step(self, event: ev.Event) -> int:
+    def _step(self, event: Told) -> int:
         """Tell the core, and do what it asks; how many actions that were."""
         core = self.core
         assert core is not None
         self.node.world.happened(self.label, event)
-        actions = core.handle(event, self.now)
+        if isinstance(event, Heard):
+            actions = core.hear(event.route, event.said, self.now)
+        else:
+            actions = core.handle(event, self.now)
         self.node.oracle.stepped(event, actions, core, self.now)
         if actions:
             self._perform(actions)

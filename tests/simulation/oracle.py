@@ -14,6 +14,7 @@ from protocol import records as r
 from protocol.errors import Code
 from protocol.ids import JobId, Seat, WorkerId
 from tests.simulation import recount, watch
+from tests.simulation.network import Heard
 
 DAY_S = 86_400.0
 """No run lasts so long: a result that is kept for longer goes for want of room alone."""
@@ -113,11 +114,13 @@ class Oracle:
 
     # ------------------------------------------------------------ a step
 
-    def stepped(self, event: ev.Event, actions: list[ev.Action], core: Broker, now: float) -> None:
+    def stepped(
+        self, event: ev.Event | Heard, actions: list[ev.Action], core: Broker, now: float
+    ) -> None:
         """The core was told this, and wants that."""
-        if isinstance(event, ev.Received):
+        if isinstance(event, Heard):
             self.heard_at[event.route] = now
-            if not actions and isinstance(event.message, m.Heartbeat):
+            if not actions and all(type(said) is m.Heartbeat for said in event.said):
                 watch.after(self, event, core, now)
                 return  # by far the most there is, and it changes nothing
         if actions or not isinstance(event, ev.Tick):
@@ -131,19 +134,12 @@ class Oracle:
             core.check_of(about)
         watch.after(self, event, core, now)
 
-    def _heard(self, event: ev.Event, actions: list[ev.Action], core: Broker) -> None:
+    def _heard(self, event: ev.Event | Heard, actions: list[ev.Action], core: Broker) -> None:
         match event:
-            case ev.Received(route=route, message=m.Ready() as said):
-                refused = any(
-                    isinstance(a, ev.Send) and a.route == route and isinstance(a.message, m.Stop)
-                    for a in actions
-                )
-                if not refused:
-                    self.voter_of[route] = said.worker
-            case ev.Received(route=route, message=m.Vote() as said):
-                self.votes.append((route, said))
-                watch.vote_was_taken(route, said, core)
-            case ev.Received() | ev.Fetched():
+            case Heard(route=route):
+                for said in event.said:
+                    self._message(route, said, actions, core)
+            case ev.Fetched():
                 self._answered(event.route, event.message, actions)
             case ev.JournalFull(unwritten=jobs):
                 for job in jobs:
@@ -153,9 +149,24 @@ class Oracle:
                 for routes in self.listeners.values():
                     routes.pop(route, None)
 
-    def _answered(self, route: bytes, said: m.ToBroker, actions: list[ev.Action]) -> None:
+    def _message(
+        self, route: bytes, said: m.Message, actions: list[ev.Action], core: Broker
+    ) -> None:
+        match said:
+            case m.Ready():
+                told = [a.message for a in actions if isinstance(a, ev.Send) and a.route == route]
+                if not any(isinstance(message, m.Stop) for message in told):
+                    self.voter_of[route] = said.worker
+            case m.Vote():
+                self.votes.append((route, said))
+                watch.vote_was_taken(route, said, core)
+            case _:
+                self._answered(route, said, actions)
+
+    def _answered(self, route: bytes, said: m.Message, actions: list[ev.Action]) -> None:
         """Every question has its answer, at once or when the journal has been read."""
-        if any(isinstance(action, ev.Fetch) for action in actions):
+        fetched = [action.message.job for action in actions if isinstance(action, ev.Fetch)]
+        if getattr(said, "job", None) in fetched:
             return
         match said:
             case m.Submit() | m.Wait() | m.Cancel():
@@ -187,7 +198,11 @@ class Oracle:
         _must(not known, f"{job} was accepted, and is refused: {refused.problem.seen}")
 
     def _wrote(
-        self, event: ev.Event | None, actions: list[ev.Action], core: Broker, now: float
+        self,
+        event: ev.Event | Heard | None,
+        actions: list[ev.Action],
+        core: Broker,
+        now: float,
     ) -> None:
         for i, action in enumerate(actions):
             if isinstance(action, ev.Write):
@@ -198,7 +213,7 @@ class Oracle:
     def _record(
         self,
         record: r.Record,
-        event: ev.Event | None,
+        event: ev.Event | Heard | None,
         then: list[ev.Action],
         core: Broker,
         now: float,
@@ -250,20 +265,22 @@ class Oracle:
             self._put(latest, seat, attempt)
             self._put(self.issued.setdefault(job, {}), (seat, attempt), (record.voter, seed))
 
-    def _counted(self, record: r.VoteCounted, event: ev.Event | None) -> None:
+    def _counted(self, record: r.VoteCounted, event: ev.Event | Heard | None) -> None:
         job, vote = record.job, record.vote
         name = f"{job} seat {vote.seat}"
         _must(job not in self.ended, f"{name}: counted after the verdict")
         votes = self.counted.setdefault(job, {})
         _must(vote.seat not in votes, f"{name}: counted twice")
         _must(vote.seat not in self.given_up.get(job, {}), f"{name}: counted though given up")
-        assert isinstance(event, ev.Received), name
-        said = event.message
-        assert isinstance(said, m.Vote), name
-        _must((said.job, said.seat, said.text) == (job, vote.seat, vote.text), f"{name}: not said")
-        attempt = self.latest.get(job, {}).get(vote.seat)
-        _must(said.attempt == attempt, f"{name}: try {said.attempt} counted, {attempt} awaited")
-        voter, seed = self.issued[job][vote.seat, said.attempt]
+        assert isinstance(event, Heard), name
+        said = [
+            s for s in event.said if isinstance(s, m.Vote) and (s.job, s.seat) == (job, vote.seat)
+        ]
+        tries = [s.attempt for s in said if s.text == vote.text]
+        _must(bool(tries), f"{name}: not said")
+        attempt = self.latest.get(job, {}).get(vote.seat, 0)
+        _must(attempt in tries, f"{name}: try {tries} counted, {attempt} awaited")
+        voter, seed = self.issued[job][vote.seat, attempt]
         _must(self.voter_of.get(event.route) == voter, f"{name}: not from {voter}")
         _must(vote.worker == voter, f"{name}: credited to {vote.worker}, not {voter}")
         _must(vote.seed == seed, f"{name}: recorded under another seed")
@@ -280,7 +297,7 @@ class Oracle:
         _must(sorted(told) == sorted(awaiting), f"{job}: told {told}, awaited by {awaiting}")
         given_up = Counter(self.given_up.get(job, {}).values())
         recount.check(verdict, self.accepted[job], self.counted.get(job, {}), given_up)
-        watch.recalled(verdict, then, core)
+        watch.recalled(self, verdict, then, core)
 
     def _sent(self, route: bytes, said: m.ToClient | m.ToWorker) -> None:
         """What a send relies on was asked to be written before it."""

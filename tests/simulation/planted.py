@@ -116,6 +116,10 @@ PLANTED = [
             "moved |= state.jobs.pass_over(job)", "pass", seed=75),
     Planted("what is out at the verdict is not recalled", conduct, "_recall",
             "for voter, seats in recalls.items():", "for voter, seats in ():"),
+    Planted("of a frame only the last word is heard", core, "Broker.hear",
+            "for message in said:", "for message in said[-1:]:"),
+    Planted("no seats are given after a frame", core, "Broker.hear",
+            "self._look_round(now)", "pass"),
     # life and death
     Planted("the silent are never suspects", roster, "Roster.newly_suspect",
             "now - v.heard_at > v.patience_s", "False"),

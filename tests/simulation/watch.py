@@ -10,6 +10,7 @@ from broker.roster import GRACE_S, SILENCE_S, SILENCE_STEPS
 from broker.state import DRAIN_S
 from protocol import messages as m
 from protocol.ids import JobId
+from tests.simulation.network import Heard
 
 if TYPE_CHECKING:
     from tests.simulation.oracle import Oracle
@@ -22,16 +23,18 @@ _ABOUT_NONE = (m.Ack, m.Heartbeat, m.Status, m.Jobs, m.Models)
 _ABOUT_ANY = (m.Ready, m.Gone, m.Scale, m.Down)
 
 
-def about(event: ev.Event, actions: list[ev.Action]) -> set[JobId] | None:
+def about(event: ev.Event | Heard, actions: list[ev.Action]) -> set[JobId] | None:
     """The jobs that this step may have changed; None: it may have been any."""
-    if isinstance(event, ev.Tick):
-        if actions:
-            return None
-    elif not isinstance(event, ev.Received) or isinstance(event.message, _ABOUT_ANY):
+    jobs = set(_named(actions))
+    if isinstance(event, Heard):
+        for said in event.said:
+            if isinstance(said, _ABOUT_ANY):
+                return None
+            if not isinstance(said, _ABOUT_NONE):
+                jobs.add(said.job)
+    elif actions or not isinstance(event, ev.Tick):
         return None
-    elif not isinstance(event.message, _ABOUT_NONE):
-        return {event.message.job, *_named(actions)}
-    return set(_named(actions))
+    return jobs
 
 
 def _named(actions: list[ev.Action]) -> Iterator[JobId]:
@@ -42,7 +45,7 @@ def _named(actions: list[ev.Action]) -> Iterator[JobId]:
             yield job
 
 
-def after(books: "Oracle", event: ev.Event, core: Broker, now: float) -> None:
+def after(books: "Oracle", event: ev.Event | Heard, core: Broker, now: float) -> None:
     """Assert that nothing waits in vain; the slower rules only when time has gone by."""
     if core.state.jobs.waiting:
         _no_seat_waits_beside_a_free_voter(core, now)
@@ -93,13 +96,13 @@ def vote_was_taken(route: bytes, said: m.Vote, core: Broker) -> None:
         assert awaited is None, f"{said.job} seat {said.seat}: its vote was dropped"
 
 
-def recalled(verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:
+def recalled(books: "Oracle", verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:
     """Every seat that was out at the verdict is recalled, at once."""
     job = core.state.jobs.done.get(verdict.job)
     if job is None:  # forgotten in the same step, where few results are kept
         return
     recalls = {
-        (a.route, seat)
+        (books.voter_of.get(a.route), seat)
         for a in then
         if isinstance(a, ev.Send) and isinstance(a.message, m.Recall)
         for seat in a.message.seats
@@ -107,8 +110,7 @@ def recalled(verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:
     }
     for seat in job.seats:
         if seat.state == "cancelled" and seat.voter is not None:
-            voter = core.state.roster.by_id[seat.voter]
-            assert (voter.route, seat.number) in recalls, f"{job.id} seat {seat.number}: no RECALL"
+            assert (seat.voter, seat.number) in recalls, f"{job.id} seat {seat.number}: no RECALL"
 
 
 def taken_up(books: "Oracle", core: Broker) -> None:

@@ -153,5 +153,5 @@ KINDS = _functions(commands, faults, lies)
 
 def _short(event: object) -> str:
     """One line of a story."""
-    text = repr(event).replace("Received(route=", "hears ").replace("Told(message=", "is told ")
+    text = repr(event).replace("Heard(route=", "hears ").replace("Told(message=", "is told ")
     return text if len(text) <= 300 else f"{text[:300]}…"
