@@ -14,14 +14,25 @@ def problem_of(submit: m.Submit) -> Problem | None:
     return _texts(submit) or _numbers(submit) or _answers(submit)
 
 
+def chars_of(s: m.Submit) -> int:
+    """Characters of all its texts: about the memory that it takes."""
+    size = len(s.prompt) + len(s.system)
+    return size + sum(map(len, _small(s))) if s.choices or s.stop_strings else size
+
+
+def _small(s: m.Submit) -> tuple[str, ...]:
+    """The texts that are short, unless somebody means no good."""
+    return (*s.choices, *s.stop_strings)
+
+
 def _texts(s: m.Submit) -> Problem | None:
     if not s.job or len(s.job) > limits.NAME_CHARS_MAX:
         return _invalid(f"a job id of {len(s.job)} characters", "use a UUID")
     if not s.prompt or s.prompt.isspace():
         return _invalid("an empty prompt", "give a question: swarmctl submit 'What is 6 times 7?'")
-    size = len(s.prompt) + len(s.system)
+    size = chars_of(s)
     if size * 4 > limits.PROMPT_BYTES_MAX:  # only then is it worth counting exactly
-        size = len(s.prompt.encode()) + len(s.system.encode())
+        size = sum(len(text.encode()) for text in (s.prompt, s.system, *_small(s)))
         if size > limits.PROMPT_BYTES_MAX:
             return Problem(
                 Code.TOO_LARGE,

@@ -12,7 +12,8 @@ from protocol.limits import SEED_BITS
 from protocol.records import JobAccepted, VerdictHeard
 
 LISTENERS_MAX = 64
-"""Clients that wait for one job; another one is told to ask again later."""
+"""Clients that are told of one job. Beyond, the one that was silent for longest is not: it may be
+gone, which only a send would show, and one that is there asks again by itself."""
 
 JOURNAL_RETRY_S = 5.0
 """When to try again while the disk is full: somebody has to make room first."""
@@ -71,22 +72,16 @@ def _listen(state: State, route: Route, job: Job, watch: bool) -> None:
     """Deliver the verdict there: now, or when there is one."""
     if job.verdict is not None:
         state.out.append(Send(route, job.verdict))
-    elif len(job.listeners) >= LISTENERS_MAX and route not in job.listeners:
-        problem = Problem(
-            Code.BUSY,
-            f"{len(job.listeners)} clients wait for this job",
-            "as many as may",
-            "end some of them",
-            retry_after_s=1.0,
-        )
-        state.out.append(Send(route, m.Rejected(problem, job.id)))
-    else:
-        if job.client not in job.listeners:  # whose it was has gone, perhaps with the last broker
-            state.jobs.hand_over(job, route)
-        job.listeners[route] = watch
-        if watch:
-            untried = reports.untried(job)
-            state.out += [Send(route, told) for told in untried]
+        return
+    if job.client not in job.listeners:  # whose it was has gone, perhaps with the last broker
+        state.jobs.hand_over(job, route)
+    job.listeners.pop(route, None)
+    if len(job.listeners) >= LISTENERS_MAX:
+        del job.listeners[next(other for other in job.listeners if other != job.client)]
+    job.listeners[route] = watch
+    if watch:
+        untried = reports.untried(job)
+        state.out += [Send(route, told) for told in untried]
 
 
 def _no_room(state: State, route: Route, said: m.Submit, now: float) -> Problem | None:
@@ -94,7 +89,7 @@ def _no_room(state: State, route: Route, said: m.Submit, now: float) -> Problem 
         return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
     if state.refusal:
         return state.refusal
-    reason = state.jobs.full(len(said.prompt) + len(said.system), route)
+    reason = state.jobs.full(admission.chars_of(said), route)
     if not reason:
         return None
     rate = state.jobs.done_total / max(now - state.started_at, 1.0)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from broker.admission import chars_of
 from broker.checks import Checks
 from broker.seeds import seed_of
 from broker.voting import Cast, Judgement, Rules, Tally
@@ -109,7 +110,7 @@ class Job:
         self.client: bytes = b""  # the route of who put it; none after a restart
         self.choosy = False  # was passed over: it waits for voters that were not free
         self.id: JobId = submit.job  # the client's name for it
-        self.prompt_bytes = len(submit.prompt) + len(submit.system)  # memory of its texts, about
+        self.prompt_bytes = chars_of(submit)  # memory of its texts, about
         self.bytes = self.prompt_bytes  # and of its votes, once there is a verdict
         self.asked = asked
         self.seed = seed

@@ -5,6 +5,7 @@ power cut needs more. So `process` commits without fsync (synchronous=NORMAL: SQ
 checkpoints, the file stays intact) and `power` with one a turn (FULL).
 """
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -105,12 +106,19 @@ class Journal:
         self._waits = True
 
     def _put_job(self, record: JobAccepted) -> None:
-        n, self._next = self._next, self._next + 1
         submit = record.submit
+        if self._forgotten and submit.job in self._forgotten:
+            self._commit_early()  # its old rows go before the new ones come
+        n, self._next = self._next, self._next + 1
         body = file.encode(record)
         self._open[submit.job] = n
         self._jobs.append((n, submit.job, time.time(), body, file.crc_of(body, n)))
         self._unfolded_bytes += len(body)
+
+    def _commit_early(self) -> None:
+        """Make safe what was put by now; where that fails, so does the turn's own commit."""
+        with contextlib.suppress(sqlite3.Error):
+            self.commit()
 
     def _put_vote(self, record: VoteCounted | SeatGivenUp) -> None:
         n = self._open[record.job]
@@ -242,9 +250,14 @@ class Journal:
         ]
 
     def fetch(self, job: JobId) -> tuple[Record, ...]:
-        """A finished job's life; empty when it cannot be read."""
+        """A finished job's life; empty when it cannot be read.
+
+        It may have ended in this turn, or wait for room on a full disk.
+        """
+        self._commit_early()
+        unwritten = {n: (0, body, crc) for n, _, body, crc in self._verdicts}
         try:
-            return tuple(file.read(self._db, job))
+            return tuple(file.read(self._db, job, unwritten))
         except (sqlite3.Error, file.Damaged):
             return ()
 

@@ -22,6 +22,10 @@ _BESIDE = ("", "-wal", "-shm")
 """What SQLite keeps for one file, by ending."""
 
 
+HELD_S = 5.0
+"""How long to wait for somebody else who holds the file, such as a backup, before giving up."""
+
+
 class NewerJournal(Exception):
     """The file was written by a later version, which may mean by it what we do not know."""
 
@@ -47,8 +51,8 @@ def take_up(core: Broker, journal: Journal, now: float) -> int:
     ages_s = {file.job_of(records): age_s for age_s, records in lives}
     records = [record for _, life in lives for record in life]
     for action in core.restore(records, now, ages_s, journal.finished()):
-        assert isinstance(action, Write), "nobody is there to be told anything"
-        journal.put(action.record)
+        if isinstance(action, Write):  # nobody is there yet to be told anything
+            journal.put(action.record)
     journal.commit()
     return len(lives)
 
@@ -88,7 +92,7 @@ def _damage(path: Path) -> str:
     if wal.exists() and loses_commits(wal.read_bytes()):
         return "its log is broken in the middle"
     try:
-        with closing(sqlite3.connect(path)) as db:
+        with closing(sqlite3.connect(path, HELD_S)) as db:
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 return str(verdict).splitlines()[-1][:120]
@@ -100,8 +104,8 @@ def _damage(path: Path) -> str:
                 for n, body, crc in db.execute(sql):
                     file.check(body, crc, n)
     except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
-            raise  # the disk, not the file
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise  # the disk, or somebody who holds the file; a file without our tables is damaged
         return str(error)
     except (sqlite3.DatabaseError, file.Damaged) as error:
         return str(error)

@@ -31,42 +31,43 @@ class _Entry(msgspec.Struct):
 
 
 class Kept:
-    """Results in the order they were given, those nobody has heard apart."""
+    """Results in the order they were given, and which of them were heard, in that order."""
 
     def __init__(self, retention: Retention) -> None:
         self.retention = retention
-        self._unheard: OrderedDict[JobId, _Entry] = OrderedDict()
-        self._heard: OrderedDict[JobId, _Entry] = OrderedDict()
+        self._entries: OrderedDict[JobId, _Entry] = OrderedDict()
+        self._heard: OrderedDict[JobId, None] = OrderedDict()
         self._text_bytes = 0
 
     def __contains__(self, job: JobId) -> bool:
-        return job in self._unheard or job in self._heard
+        return job in self._entries
 
     def __len__(self) -> int:
-        return len(self._unheard) + len(self._heard)
+        return len(self._entries)
 
     def add(self, job: JobId, text_bytes: int, ended_at: float, heard: bool = False) -> None:
         """A result is in the journal from here on."""
         assert job not in self, "a second result"
-        entry = _Entry(text_bytes + ENTRY_BYTES, ended_at)
-        (self._heard if heard else self._unheard)[job] = entry
+        entry = self._entries[job] = _Entry(text_bytes + ENTRY_BYTES, ended_at)
+        if heard:
+            self._heard[job] = None
         self._text_bytes += entry.text_bytes
 
     def ended_at(self, job: JobId) -> float:
         """When its verdict was given."""
-        return (self._unheard.get(job) or self._heard[job]).ended_at
+        return self._entries[job].ended_at
 
     def hear(self, job: JobId) -> bool:
         """A client has it for good; False when that was known, or the result is not here."""
-        entry = self._unheard.pop(job, None)
-        if entry is None:
+        if job in self._heard or job not in self._entries:
             return False
-        self._heard[job] = entry
+        self._heard[job] = None
         return True
 
     def drop(self, job: JobId) -> None:
         """It turned out not to be there."""
-        entry = self._unheard.pop(job, None) or self._heard.pop(job, None)
+        entry = self._entries.pop(job, None)
+        self._heard.pop(job, None)
         self._text_bytes -= entry.text_bytes if entry else 0
 
     @property
@@ -88,18 +89,16 @@ class Kept:
 
     def _over(self, now: float) -> JobId | None:
         """What goes next: anything too old, then the oldest that was heard, then any."""
-        too_old_at = now - self.retention.age_s
-        for queue in (self._heard, self._unheard):
-            for job, entry in queue.items():
-                if entry.ended_at < too_old_at:
-                    return job
-                break
+        oldest = next(iter(self._entries), None)
+        if oldest is None:
+            return None
+        if self._entries[oldest].ended_at < now - self.retention.age_s:
+            return oldest
         if len(self) > self.retention.results or self._too_large:
-            return next(iter(self._heard or self._unheard), None)
+            return next(iter(self._heard), oldest)
         return None
 
     def check(self) -> None:
         """Assert what must always hold of the table."""
-        assert not set(self._unheard) & set(self._heard)
-        entries = [*self._unheard.values(), *self._heard.values()]
-        assert self._text_bytes == sum(entry.text_bytes for entry in entries)
+        assert set(self._heard) <= set(self._entries)
+        assert self._text_bytes == sum(entry.text_bytes for entry in self._entries.values())

@@ -5,11 +5,14 @@ that a turn says to one listener goes in one frame, and an ACCEPTED, which nobod
 moment for company: with a quick engine the verdict goes in the same frame.
 """
 
+import msgspec
 import zmq
 
 from broker.events import Route
 from protocol import frames
 from protocol import messages as m
+from protocol.errors import Code, FrameTooLarge, Problem
+from protocol.limits import FRAME_BYTES_MAX
 
 UNSENT_BYTES_MAX = 64 << 20
 """For one listener that does not read: two of the largest verdicts. Beyond, it is given up; its
@@ -62,7 +65,7 @@ class Outbox:
             lost += [route for route in list(self._unsent) if not self._send(route, [])]
         if self._parts:
             for route in self._due(now):
-                if not self._send(route, list(frames.pack(self._parts.pop(route)))):
+                if not self._send(route, _frames(self._parts.pop(route))):
                     lost.append(route)
             self._urgent.clear()
         return lost
@@ -98,3 +101,23 @@ class Outbox:
                     return False
                 raise
         return True
+
+
+def _frames(parts: list[bytes]) -> list[bytes]:
+    """What is to be said, in frames; of what fits into none, only that it is so."""
+    try:
+        return list(frames.pack(parts))
+    except FrameTooLarge:
+        fit = [part if len(part) < FRAME_BYTES_MAX else _too_large(part) for part in parts]
+        return list(frames.pack(fit))
+
+
+def _too_large(part: bytes) -> bytes:
+    problem = Problem(
+        Code.TOO_LARGE,
+        f"an answer of {len(part)} bytes",
+        f"a frame holds {FRAME_BYTES_MAX}",
+        "ask for less: fewer votes, shorter texts",
+    )
+    job = msgspec.msgpack.decode(part).get("job", "")
+    return frames.encode(m.Rejected(problem, job))

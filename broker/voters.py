@@ -8,7 +8,12 @@ from broker.state import State
 from broker.voting import Cast
 from protocol import messages as m
 from protocol.ids import JobId, Seat
-from protocol.limits import NAME_CHARS_MAX, TEXT_BYTES_MAX
+from protocol.limits import (
+    NAME_CHARS_MAX,
+    READY_CHARS_MAX,
+    REASON_CHARS_MAX,
+    TEXT_BYTES_MAX,
+)
 from protocol.records import VoteCounted
 
 SLOTS_MAX = 1024
@@ -34,6 +39,9 @@ def _unfit(state: State, route: Route, said: m.Ready) -> str:
         return f"{said.slots} slots offered; 1 to {SLOTS_MAX} can be"
     if not 1 <= len(said.worker) <= NAME_CHARS_MAX:
         return f"a name of {len(said.worker)} characters"
+    texts = (said.engine, said.engine_version, said.model, said.digest, *said.notes)
+    if sum(map(len, texts)) > READY_CHARS_MAX:
+        return f"names and notes of {sum(map(len, texts))} characters"
     if len(state.roster) >= VOTERS_MAX:
         return f"{VOTERS_MAX} workers are here already"
     known = state.roster.by_id.get(said.worker)
@@ -57,7 +65,7 @@ def vote(state: State, voter: Voter, said: m.Vote, now: float) -> None:
         return
     job, seat = found
     del voter.open[said.job, said.seat]
-    if len(said.text) > TEXT_BYTES_MAX:
+    if _too_long(said.text):
         _lose(state, job, seat, "its text is longer than a vote may be", now)
         return
     voter.votes += 1
@@ -68,6 +76,11 @@ def vote(state: State, voter: Voter, said: m.Vote, now: float) -> None:
     conduct.judge(state, job, now)
     if job.verdict is None:
         _tell_progress(state, job, seat.vote)
+
+
+def _too_long(text: str) -> bool:
+    """Is it longer than a vote may be? Only a long one is worth counting exactly."""
+    return len(text) * 4 > TEXT_BYTES_MAX and len(text.encode()) > TEXT_BYTES_MAX
 
 
 def _count(voter: Voter, job: Job, seat: SeatLife, said: m.Vote, now: float) -> None:
@@ -104,7 +117,7 @@ def abstain(state: State, voter: Voter, said: m.Abstain, now: float) -> None:
     if found := _awaited(state, voter, said.job, said.seat, said.attempt):
         job, seat = found
         del voter.open[said.job, said.seat]
-        conduct.give_up(state, job, seat, "abstained", said.reason, now=now)
+        conduct.give_up(state, job, seat, "abstained", said.reason[:REASON_CHARS_MAX], now=now)
         _go_on_without(state, job, now)
 
 
@@ -115,19 +128,20 @@ def decline(state: State, voter: Voter, said: m.Decline, now: float) -> None:
         return
     job, seat = found
     del voter.open[said.job, said.seat]
+    reason = said.reason[:REASON_CHARS_MAX]
     if not said.final:
         voter.rest_until = now + REST_S
-        conduct.requeue(state, job, seat, said.reason)
+        conduct.requeue(state, job, seat, reason)
         return
-    job.refusals[voter.id] = said.reason
+    job.refusals[voter.id] = reason
     if any(other.id not in job.refusals for other in state.roster):
-        conduct.requeue(state, job, seat, said.reason)
+        conduct.requeue(state, job, seat, reason)
         return
     seat.move("waiting")
-    conduct.give_up(state, job, seat, "declined", said.reason, now=now)
+    conduct.give_up(state, job, seat, "declined", reason, now=now)
     for waiting in list(job.pending):
         job.pending.remove(waiting)
-        conduct.give_up(state, job, waiting, "declined", said.reason, now=now)
+        conduct.give_up(state, job, waiting, "declined", reason, now=now)
     state.jobs.unwait(job)
     _go_on_without(state, job, now)
 
@@ -159,10 +173,11 @@ def _awaited(
 
 def gone(state: State, route: Route, said: m.Gone, now: float) -> None:
     """A worker leaves, or says why it could not start."""
+    reason = said.reason[:REASON_CHARS_MAX]
     if child := state.fleet.children.get(said.worker):
-        child.reason = said.reason if child.state == "starting" else child.reason
+        child.reason = reason if child.state == "starting" else child.reason
     if voter := state.roster.by_route.get(route):
-        drop(state, voter, f"it left: {said.reason}", now, died=False)
+        drop(state, voter, f"it left: {reason}", now, died=False)
 
 
 def drop(state: State, voter: Voter, reason: str, now: float, died: bool) -> None:

@@ -13,7 +13,8 @@ own structure.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -134,9 +135,12 @@ def life(
     return records
 
 
-def read(db: Any, job: JobId) -> list[Record]:
+def read(
+    db: Any, job: JobId, unwritten: Mapping[int, tuple[int, bytes, int]] = MappingProxyType({})
+) -> list[Record]:
     """One job's records, through an open sqlite3 connection; none when it is not there.
 
+    `unwritten`: rows of verdicts, by job number, that wait to be written.
     Raises Damaged, and whatever the connection raises.
     """
     row = db.execute(BY_JOB, (job,)).fetchone()
@@ -145,7 +149,7 @@ def read(db: Any, job: JobId) -> list[Record]:
     n, _, body, crc = row
     votes = db.execute(VOTES, (n,)).fetchall()
     ballots = db.execute(BALLOTS, (n,)).fetchall()
-    verdict = db.execute(VERDICT, (n,)).fetchone()
+    verdict = db.execute(VERDICT, (n,)).fetchone() or unwritten.get(n)
     return life(n, (body, crc), ballots, votes, verdict)
 
 

@@ -5,7 +5,8 @@ SEATS_MAX = 64
 fill the swarm."""
 
 PROMPT_BYTES_MAX = 1 << 20
-"""Prompt and system text together: four times the longest context of small models (256k tokens)."""
+"""Prompt, system text, choices and stop strings together: four times the longest context of small
+models (256k tokens)."""
 
 TEXT_BYTES_MAX = 256 << 10
 """Text of one vote. A longer one is cut by the worker and counts as finish "length"."""
@@ -41,6 +42,13 @@ SCHEMA_BYTES_MAX = 32 << 10
 
 STOP_STRINGS_MAX = 8
 """Each is searched for in every new piece of text."""
+
+REASON_CHARS_MAX = 600
+"""Of why a seat was not answered, or a worker left: a few sentences. 64 of them stand in a
+verdict."""
+
+READY_CHARS_MAX = 16 << 10
+"""Names and notes of one worker: each of its votes, and each status, says some of them again."""
 
 NAME_CHARS_MAX = 128
 """Names of jobs, nodes, workers and models, as they stand in tables and logs."""

@@ -5,10 +5,13 @@ from itertools import pairwise
 
 import pytest
 
+from broker import events as ev
+from broker.clients import LISTENERS_MAX
 from broker.job import Job
 from broker.jobs import JOBS_BYTES_MAX, JOBS_MAX, LOOKAHEAD, SHARE, Jobs
 from protocol import messages as m
 from protocol.ids import JobId
+from tests.broker.test_hear import broker
 
 
 def job_of(client: bytes, number: int, prompt: str = "?", model: str = "") -> Job:
@@ -148,3 +151,31 @@ def test_jobs_of_nobody_belong_to_who_asks_for_them() -> None:
     jobs.hand_over(last, b"a")
     jobs.check()
     assert [job.id for job in jobs.next_up()] == ["0", "3", "1", "2"]
+
+
+def test_clients_that_left_do_not_keep_others_from_waiting_for_a_job() -> None:
+    """`jobs wait --timeout 1s`, again and again: that they are gone is only seen at a send."""
+    core = broker(slots=1)
+    core.handle(ev.Received(b"owner", m.Submit(JobId("j"), "How many?", votes=1)), 2.0)
+    for number in range(3 * LISTENERS_MAX):
+        assert core.handle(ev.Received(b"%d" % number, m.Wait(JobId("j"))), 3.0) == []
+    assert core.handle(ev.Received(b"150", m.Wait(JobId("j"))), 4.0) == []  # it is still there
+    told = core.handle(ev.Received(b"last", m.Cancel(JobId("j"))), 5.0)
+    routes = [a.route for a in told if isinstance(a, ev.Send) and isinstance(a.message, m.Verdict)]
+    assert routes[0] == b"owner"
+    assert routes[-2:] == [b"150", b"last"]
+    assert len(routes) == len(set(routes)) == LISTENERS_MAX + 1
+
+
+def test_choices_and_stop_strings_take_room_as_prompts_do() -> None:
+    core = broker(slots=1)
+    words = tuple(f"{number}{'x' * 15_000}" for number in range(8))
+    for number in range(JOBS_BYTES_MAX // 120_000):
+        said = m.Submit(JobId(f"j{number}"), "?", votes=1, choices=words, stop_strings=words)
+        told = core.handle(ev.Received(b"c", said), 2.0)
+        if any(isinstance(a, ev.Send) and isinstance(a.message, m.Rejected) for a in told):
+            break
+    assert 200 < number < 300
+    far = m.Submit(JobId("far"), "?", choices=tuple(f"{n}{'x' * 20_000}" for n in range(60)))
+    (send,) = core.handle(ev.Received(b"d", far), 2.0)
+    assert send.message.problem.code == "too-large"

@@ -1,16 +1,20 @@
 """The journal's file: what comes back after a kill, after damage, after a full disk."""
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from broker import events as ev
+from broker import journal_file
 from broker.core import Broker
 from broker.journal import Journal
 from broker.journal_file import NewerJournal, opened, take_up
 from broker.kept import Retention
+from broker.learning import KEEP_JOBS
 from broker.restore import Uncountable
 from broker.state import NodeIdentity
 from protocol import journal as file
@@ -128,6 +132,24 @@ def test_what_is_heard_stays_so_and_what_is_forgotten_leaves_every_table(tmp_pat
     assert counts == [1, 0, 2, 1, 1]
 
 
+def test_a_job_that_is_forgotten_and_put_again_in_one_turn_has_a_second_life(
+    tmp_path: Path,
+) -> None:
+    kept = written(tmp_path, accepted("j1"), verdict("j1"), accepted("j2"))
+    kept.put(verdict("j2"))
+    kept.put(VerdictHeard(JobId("j1")))
+    kept.put(JobsForgotten((JobId("j1"), JobId("j2"))))
+    kept.put(accepted("j1", "once more?"))
+    kept.put(issued("j1", 0, 1))
+    kept.commit()
+    kept.close()
+    journal, _ = opened(tmp_path, "process")
+    ((_, records),) = journal.unfinished()
+    assert records == [accepted("j1", "once more?"), issued("j1", 0, 1)]
+    assert journal.finished() == []
+    journal.close()
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_core_restored_from_the_file_is_the_one_restored_from_the_records(
     seed: int, tmp_path: Path
@@ -221,6 +243,24 @@ def test_a_result_whose_body_is_damaged_is_known_to_have_ended(tmp_path: Path) -
     journal.close()
 
 
+def test_a_file_that_somebody_else_holds_is_not_taken_for_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set aside it could not be read either, so every job in it would have been left behind."""
+    written(tmp_path, accepted("j1")).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / file.FILE, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("UPDATE jobs SET accepted = 1.0")
+        monkeypatch.setattr(journal_file, "HELD_S", 0.05)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            opened(tmp_path, "process")
+    assert not list(tmp_path.glob("journal-damaged-*"))
+    journal, notes = opened(tmp_path, "process")
+    assert notes == ()
+    assert len(list(journal.unfinished())) == 1
+    journal.close()
+
+
 def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     written(tmp_path, accepted("j1")).close()
     db = sqlite3.connect(tmp_path / file.FILE)
@@ -261,3 +301,18 @@ def test_a_job_that_only_a_later_version_could_count_is_neither_dropped_nor_coun
         broker(journal)
     jobs = {records[0].submit.job for _, records in journal.unfinished()}
     assert jobs == {"j0", "j1"}
+
+
+def test_many_jobs_that_their_votes_decide_at_the_restart_end_then(tmp_path: Path) -> None:
+    """An earlier version counted otherwise, or the verdicts' page was damaged."""
+    records: list[Record] = []
+    for name in (f"j{number}" for number in range(KEEP_JOBS + 5)):
+        records.append(accepted(name))
+        for seat in range(3):
+            vote = msgspec.structs.replace(record_of(seat, "#### 42"), digest=f"d{seat}")
+            records.append(VoteCounted(JobId(name), vote))
+    journal = written(tmp_path, *records)
+    core = broker(journal)
+    assert not core.state.jobs.open
+    assert len(journal.finished()) == KEEP_JOBS + 5
+    journal.close()

@@ -12,6 +12,7 @@ from broker.outbox import UNSENT_BYTES_MAX, Outbox
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import JobId, Seat, WorkerId
+from protocol.limits import FRAME_BYTES_MAX
 
 TEXT = "y" * 60_000
 
@@ -24,7 +25,7 @@ class Pair:
 
     def __init__(self, folder: Path) -> None:
         self.context = zmq.Context()
-        self.router = bind(self.context, f"ipc://{folder}/s")
+        self.router = bind(self.context, folder / "s", f"ipc://{folder}/s")
         self.outbox = Outbox(self.router)
         self.listener = self.context.socket(zmq.DEALER)
         self.listener.set(zmq.RCVHWM, 1)
@@ -111,3 +112,12 @@ def test_who_is_gone_is_named(pair: Pair) -> None:
     assert Outbox(pair.router).flush(0.0) == []
     pair.outbox.put(b"nobody", verdict("j"))
     assert pair.outbox.flush(0.0) == [b"nobody"]
+
+
+def test_what_fits_into_no_frame_is_refused_in_words_and_the_rest_is_said(pair: Pair) -> None:
+    huge = m.Verdict(JobId("huge"), "tied", "x" * FRAME_BYTES_MAX, asked=1)
+    assert pair.say(verdict("before"), huge, verdict("after")) == []
+    before, refused, after = pair.read_all()
+    assert (before.job, after.job) == ("before", "after")
+    assert isinstance(refused, m.Rejected)
+    assert (refused.job, refused.problem.code) == ("huge", "too-large")

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zmq
 
 from broker.ballast import Ballast
-from broker.events import JournalFull, JournalWell, Send
+from broker.events import Fetch, JournalFull, JournalWell, Send
 from broker.journal import Journal
 from broker.journal_file import opened
 from broker.outbox import Outbox
 from broker.scribe import RETRY_S, Scribe
+from broker.service import Service
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import JobId
@@ -114,3 +116,50 @@ def test_a_verdict_waits_until_it_is_written_and_all_else_goes_on(rig: Rig) -> N
     assert rig.settle() == [JournalWell()]
     assert [said.job for said in rig.heard()] == ["j1", "j2"]
     assert rig.ballast.exists()
+
+
+def test_a_result_that_waits_for_room_is_read_back_as_if_it_were_written(rig: Rig) -> None:
+    """More jobs may end on a full disk than are held in memory: theirs are not damaged."""
+    rig.accept("j1")
+    rig.settle()
+    rig.heard()
+    rig.room(0)
+    rig.end("j1")
+    assert rig.settle() != []
+    asked = Fetch(rig.route, m.Wait(JobId("j1")))
+    *_, last = rig.scribe.fetch(asked).records
+    assert isinstance(last, VerdictGiven)
+    rig.scribe.say(Send(rig.route, last.verdict))
+    assert rig.settle() == []
+    assert rig.heard() == []
+    rig.room(1000)
+    rig.now += 2 * RETRY_S
+    rig.settle()
+    assert [said.job for said in rig.heard()] == ["j1"]
+
+
+def test_a_result_of_this_turn_is_read_back(rig: Rig) -> None:
+    rig.accept("j1")
+    rig.end("j1")
+    records = rig.scribe.fetch(Fetch(rig.route, m.Wait(JobId("j1")))).records
+    assert [type(record) for record in records] == [JobAccepted, VerdictGiven]
+    assert rig.heard() == []
+
+
+class Flickering:
+    """A disk that has room again, and none a moment later."""
+
+    busy = True
+
+    def __init__(self) -> None:
+        self.news = [[JournalWell()], [JournalFull("full", (JobId("j1"),))]]
+
+    def settle(self, now: float) -> list:
+        return self.news.pop(0)
+
+
+def test_the_core_is_told_that_the_disk_is_full_again_at_once() -> None:
+    """Else it would go on accepting jobs, and the scribe, which knows, says so unwritten."""
+    told: list = []
+    Service._settle(SimpleNamespace(_handle=told.append), Flickering())
+    assert [type(event) for event in told] == [JournalWell, JournalFull]

@@ -68,3 +68,22 @@ def test_a_vote_that_asks_for_more_counts_once() -> None:
         verdict = node.hear(m.Verdict)
         assert (verdict.answer, verdict.margin) == ("8", 1)
         liar.socket.close()
+
+
+def test_reasons_and_names_without_an_end_do_not_end_the_broker() -> None:
+    """What a frame does not hold must not come together in a verdict or a status."""
+    long = "x" * (20 << 20)
+    with running(*scripted("answers=#### 42;tokens=1", 1)) as node:
+        liar = Liar(node)
+        node.until(lambda r: len(r.workers) == 2, "the liar here")
+        job = node.submit(votes=2, stop="all", answer="number", model="liar")
+        for number, seat in enumerate(liar.ballot().seats):
+            liar.say(m.Abstain(job, seat.seat, seat.attempt, f"{number}{long}"))
+        verdict = node.hear(m.Verdict)
+        assert (verdict.outcome, verdict.abstained) == ("failed", 2)
+        assert len(verdict.stopped) < 2000
+        for name in ("liar2", "liar3"):
+            liar.say(m.Ready(WorkerId(name), 1, "toy", "1", long, name, 4, 512))
+        assert node.ask(votes=1, answer="number").answer == "42"
+        assert node.status().node.pid == node.pid
+        liar.socket.close()

@@ -22,7 +22,7 @@ from protocol import messages as m
 from protocol.ids import NodeId, WorkerId
 from tests.simulation.clock import ROUNDING_S
 from tests.simulation.disk import VirtualJournal
-from tests.simulation.network import Frame, Link
+from tests.simulation.network import Frame, Heard, Link, Told
 from tests.simulation.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class BrokerProcess:
         self.seam: Seam = ""
         self.lives = 0
         self.paused_at: float | None = None
-        self._inbox: deque[ev.Event] = deque()
+        self._inbox: deque[Told] = deque()
         self._journal: VirtualJournal
         self._scribe: Scribe
         self._outbox = _Outbox()
@@ -147,7 +147,7 @@ class BrokerProcess:
 
     def arrive(self, route: bytes, frame: Frame) -> None:
         """A frame has come; it is read when there is time."""
-        self._inbox.extend([ev.Received(route, said) for said in frame])
+        self._inbox.append(Heard(route, frame))
         self._turn()
 
     def tell(self, event: ev.Event) -> None:
@@ -175,12 +175,16 @@ class BrokerProcess:
         else:
             self._settle()
 
-    def _step(self, event: ev.Event) -> int:
+    def _step(self, event: Told) -> int:
         """Tell the core, and do what it asks; how many actions that were."""
         core = self.core
         assert core is not None
         self.node.world.happened(self.label, event)
-        actions = core.handle(event, self.now)
+        self.node.oracle.before(event, core, self.now)
+        if isinstance(event, Heard):
+            actions = core.hear(event.route, event.said, self.now)
+        else:
+            actions = core.handle(event, self.now)
         self.node.oracle.stepped(event, actions, core, self.now)
         if actions:
             self._perform(actions)
@@ -204,7 +208,7 @@ class BrokerProcess:
                     self._quitting = True
 
     def _spawn(self, worker: WorkerId) -> None:
-        self.node.oracle.spawned(worker, self.children)
+        self.node.oracle.spawned(worker, self.children, self.now)
         child = self.node.make_child(worker)
         self.children[worker] = child
         self._step(ev.ChildStarted(worker, child.pid))
@@ -223,10 +227,11 @@ class BrokerProcess:
 
     def _settle(self) -> None:
         wrote = self._journal.waits
-        for event in self._scribe.settle(self.now):
-            self._step(event)
-        if self._scribe.busy:
-            self._scribe.settle(self.now)
+        for _ in range(2):
+            for event in self._scribe.settle(self.now):
+                self._step(event)
+            if not self._scribe.busy:
+                break
         if wrote and self.seam == "after the commit":
             self.kill()
         else:

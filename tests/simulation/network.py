@@ -9,10 +9,24 @@ import random
 from collections import deque
 from typing import Protocol
 
+import msgspec
+
+from broker.events import Event, Route
 from protocol import messages as m
 from tests.simulation.clock import Clock
 
 Frame = tuple[m.Message, ...]
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """A frame has come to a broker: what its shell decodes, and gives to `Broker.hear`."""
+
+    route: Route
+    said: Frame
+
+
+Told = Event | Heard
+"""What comes to a broker: an event, or a frame of messages that are heard together."""
 
 UNSENT_MAX = 1000
 """As ZeroMQ's bound in worker and client: the oldest fall out."""
