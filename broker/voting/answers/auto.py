@@ -3,7 +3,7 @@
 import re
 
 from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX
-from broker.voting.answers.jsontext import find_json
+from broker.voting.answers.jsontext import fenced, find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
 from broker.voting.answers.number import NUMBER
@@ -65,7 +65,7 @@ def of_vote(text: str) -> str:
     if box is not None:
         return "number" if NUMBER.fullmatch(box) else "latex"
     if "```" in text:
-        return "json" if find_json(text) else "code"
+        return "json" if fenced(text) else "code"
     if text[:1] in "{[" and find_json(text):
         return "json"
     if NUMBER.fullmatch(text) or NUMBER.match((after_marker(text) or "")[:LABEL_CHARS_MAX]):
