@@ -27,11 +27,19 @@ MORE = [
     "\\boxed{a", "{}{", "[1,", "$", "\\left", "1,111", "(a)b ", "```json\n{", '{"a":1}', 'f("',
     "f(1) == 2\n", "\\pi/", "_{a}", "x = ", "1 = ", "option A ", "the ", "\u00a0", "ﬁ", "{,}",
     "<tool_call>", "10^{1", "x\n", "\ndef f(", "what ", "find the ", "write ", ")", "def f():",
+    "1.111", "1 111", "0,1", "1 1/", "1:1", "1-1-", "2^", "½", "½a", "²", "-\\frac", "**1", "**1**",
+    "seven ", "1 million ", "not ", "so ", "therefore ", "A)\n", "A is wrong ", "yes, ", "`a`",
+    "returns ", "<answer>", "</answer>", "//", "/*", "{'a':", ",", "True ", "<function=f>",
+    "<parameter=a>", "f(a=1)", "Action: f\n", "```a\n", "~~~\n", "@a\n", "\\(", "\\text{ a} ",
+    "1\\frac{1}{", "label: ", "a because ",
+    "[1]", "[THINK]", "a ☀", "\\frac{1}{\\]", "答案(A) ", "{'a':_{a}",
 ]  # fmt: skip
 
 LOOKS: dict[str, Callable[[str], object]] = {
     **{kind: lambda text, kind=kind: extract(text, kind) for kind in KINDS},
     "choices": lambda text: extract(text, "choice", ("a", "a a", "9")),
+    "numbers": lambda text: extract(text, "choice", ("1", "-1", "12.5", "$3")),
+    "yes or no": lambda text: extract(text, "choice", ("yes", "no")),
     "letters": lambda text: extract(text, "choice", ("A", "B")),
     "of_vote": of_vote,
     "calls": lambda text: calls([text], "f"),
