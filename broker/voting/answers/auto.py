@@ -21,15 +21,16 @@ SENTENCE_WORDS = 5
 """With a full stop, so many words are prose: labels that all differ would be no verdict."""
 
 JSON_ASKED = re.compile(
-    r"\b(?:as|in|to|with|return|reply|respond|output|produce|give|write|generate|create|valid|only|"
-    r"an?)\s(?:\w{1,20}\s){0,3}json\b|\bjson\b\s{0,3}(?:object|array|format|only|schema|with\b|:)",
+    r"\b(?:as|in|to|with|return|reply|respond|output|produce|give|write|generate|create|"
+    r"valid|only|an?)\s(?:\w{1,20}\s){0,3}json\b|\bjson\b\s{0,3}(?:object|array|format|only|schema|with\b|:)",
     re.IGNORECASE,
 )
 LANGUAGES = r"python|javascript|typescript|java|rust|golang|ruby|c\+\+|c#"
 CODE_ASKED = re.compile(
     r"\b(?:write|implement|complete|fix|refactor)\b"
     r"(?:(?!\b(?:about|poem|story|essay|letter|sentence)\b)[^.?!\n]){0,60}"
-    rf"(?:\b(?:function|code|program|script|method|class(?! schedule))\b|\bin (?:{LANGUAGES})(?!\w))"
+    r"(?:\b(?:function|code|program|script|method|class(?! schedule))\b"
+    rf"|\bin (?:{LANGUAGES})(?!\w))"
     r"|^[ \t]{0,80}def \w{1,80}\([^\n]{0,400}:[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )

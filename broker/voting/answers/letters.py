@@ -22,8 +22,9 @@ NEGATED = re.compile(
 """What stands before an answer that is not given."""
 
 WRONG = re.compile(
-    r"[\W_]{0,4}\s?(?:is|are|was|would be|seems|looks)\s(?:also\s|clearly\s|therefore\s)?"
-    r"(?:incorrect|wrong|false|not|too|out|irrelevant|eliminated)\b"
+    r"[\W_]{0,4}\s?(?:(?:isn|aren|wasn)['’]t\b"
+    r"|(?:is|are|was|would be|seems|looks)\s(?:also\s|clearly\s|therefore\s)?"
+    r"(?:incorrect|wrong|false|not|too|out|irrelevant|eliminated)\b)"
 )
 CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|conclusion|overall|so)\b[^.!?\n]{0,80}$", re.IGNORECASE
@@ -90,9 +91,10 @@ def only_letter(part: str) -> str | None:
     return only[1].upper() if only else None
 
 
-def negated(text: str, at: int) -> bool:
-    """Whether what starts here is said not to be the answer."""
-    return bool(NEGATED.search(text[max(0, at - BEFORE_CHARS) : at]))
+def denied(text: str, start: int, end: int) -> bool:
+    """Whether what stands here is said not to be the answer."""
+    before = text[max(0, start - BEFORE_CHARS) : start]
+    return bool(NEGATED.search(before) or WRONG.match(text, end))
 
 
 def concludes(text: str, at: int) -> bool:
@@ -103,7 +105,7 @@ def concludes(text: str, at: int) -> bool:
 def _meant(match: re.Match[str], text: str) -> bool:
     """Neither said to be wrong, nor a lone "I" or "A" in a sentence, which is a word."""
     word = match[5] and match[5] in "IA" and text[match.end() : match.end() + 1] == " "
-    return not (word or negated(text, match.start()) or WRONG.match(text, match.end()))
+    return not (word or denied(text, *match.span()))
 
 
 def _said(match: re.Match[str] | None) -> str | None:

@@ -15,6 +15,7 @@ DEPTH_MAX = 50
 ASSERT = re.compile(r"==\s*(.+)$", re.DOTALL)
 SAYS = re.compile(r"\b(?:returns?|outputs?|prints?|gives?|equals|result|is)\b:?\s", re.IGNORECASE)
 SPAN = re.compile(r"`([^`\n]{1,4000})`")
+FULL_STOP = re.compile(r"(?<=\d)\.\s*$")
 SAYS_MAX = 3
 MARKS = " \t\r\n*`"
 
@@ -58,7 +59,7 @@ def _parts(text: str) -> list[str]:
         candidates.append(spans[-1])
     for said in list(SAYS.finditer(last))[-SAYS_MAX:]:
         candidates.append(_bare(last[said.end() :]))
-    return [c for c in dict.fromkeys(candidates) if c]
+    return [FULL_STOP.sub("", c) for c in dict.fromkeys(candidates) if c]
 
 
 def _compared(line: str) -> str | None:

@@ -81,14 +81,21 @@ def _first(text: str) -> str | None:
 
 
 def _bold(text: str) -> str | None:
-    """The last number that opens something in bold, near the end: there it is the answer."""
-    if "**" not in text:
-        return None
-    for span in reversed(BOLD.findall(text)):
-        match = NUMBER.match(plain(span).strip())
-        if match and not HEADING.match(match.string, match.end()):
-            return _value(match)
-    return None
+    """The last number that opens something in bold, near the end: there it is the answer.
+
+    Not one of several in a line, which are what it is computed from, nor one before a "=".
+    """
+    start = text.rfind("**")
+    at = text.rfind("\n", 0, start) + 1 if start >= 0 else 0
+    line, _, rest = text[at:].partition("\n")
+    told = [span for span in map(_opening, BOLD.findall(line)) if span]
+    behind = line[line.rfind("**") :] + rest
+    return _value(told[0]) if len(told) == 1 and "=" not in behind else None
+
+
+def _opening(span: str) -> re.Match[str] | None:
+    match = NUMBER.match(plain(span).strip())
+    return match if match and not HEADING.match(match.string, match.end()) else None
 
 
 def _last(text: str) -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from broker.voting.answers.label import EDGE, bare, first_line, folded
 from broker.voting.answers.letters import (
     concludes,
+    denied,
     first_letter,
     last_letter,
     leading_letter,
-    negated,
     opening_letter,
 )
 from broker.voting.answers.number import NUMBER, number_first, read_number
@@ -156,9 +156,9 @@ def _place(said: str, option: str, last: bool) -> int:
     """
     at = said.rfind(option) if last else said.find(option)
     for _ in range(TRIES_MAX):
-        if at < 0 or (_stands_alone(said, option, at) and not negated(said, at)):
-            return at
         end = at + len(option)
+        if at < 0 or (_stands_alone(said, option, at) and not denied(said, at, end)):
+            return at
         at = said.rfind(option, 0, end - 1) if last else said.find(option, at + 1)
     return -1
 
