@@ -15,6 +15,7 @@ STARTS_MAX = 50
 NUMBER_CHARS_MAX = 400
 """A longer number cannot be read as one (and int() of it would take long)."""
 
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 CITATION = re.compile(r"\[\d{1,4}\]")
 """Taken for JSON only where there is nothing else."""
 
@@ -33,7 +34,7 @@ def read_json(text: str) -> str | None:
 
 def dump(value: object) -> str:
     """Canonical JSON text: keys sorted, no blanks, as in RFC 8785, but letters as they are."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return CANONICAL.encode(value)
 
 
 def find_json(text: str) -> tuple[object] | None:
