@@ -19,7 +19,7 @@ EDGE = " \t\r\n\"'`*_.,;:!?()[]{}<>#$“”‘’«»-–—"
 LEAD_IN = re.compile(
     r"(?:i think )?(?:the )?(?:label|class|classification|category|sentiment|emotion|intent|topic|"
     r"type|language|prediction|result|output|verdict)(?: (?:of|for|in) (?:the|this) \w{1,30}){0,2}"
-    r"(?: is|:)[\W_]+(?=\w)|(?:this \w{1,30} is|this is|it is|it's) (?:an? )?(?=\S{1,60}$)"
+    r"(?: is|\"?:)[\W_]+(?=\w)|(?:this \w{1,30} is|this is|it is|it's) (?:an? )?(?=\S{1,60}$)"
 )
 """What some voters write before a label that others write alone; of folded text. Only what names no
 answer by itself: "Team A: 3" and "Team B: 3" are two."""
@@ -27,8 +27,9 @@ answer by itself: "Team A: 3" and "Team B: 3" are two."""
 
 REASONED = re.compile(
     r"(yes|no|true|false|maybe)(?:[,.;:!]| [-–—] )|(.{1,60}?),? (?:because|since) "
+    r"|(.{1,60}?)\" ?, ?\""
 )
-"""A label with its reasons behind."""
+"""A label with its reasons behind, or in JSON with more fields."""
 
 REASONS = re.compile(
     r"\W{0,8}(?:explanation|reason|reasoning|rationale|justification|note|confidence)\W{0,4}:",
@@ -82,7 +83,7 @@ def bare(label: str) -> str:
     if lead := LEAD_IN.match(label):
         label = label[lead.end() :]
     if reasoned := REASONED.match(label):
-        label = reasoned[1] or reasoned[2]
+        label = next(part for part in reasoned.groups() if part)
     for article in ARTICLES:
         if label.startswith(article) and len(label) > len(article):
             return label[len(article) :]

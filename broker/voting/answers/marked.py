@@ -5,7 +5,8 @@ import re
 MARKERS = {
     "####": ("####",),
     "answer": (
-        "answer is", "answer:", "answer =", "answer:**", "final answer", "<answer>", "[answer]",
+        "answer is", "answer:", "answer =", "answer:**", "answer\":", "final answer", "<answer>",
+        "[answer]",
     ),
     "\na:": ("\na:",),
     "ans =": ("ans =",),
