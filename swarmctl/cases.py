@@ -9,17 +9,21 @@ votes are counted in their order: who arrived first, which decides a tie, is not
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
-from broker.voting import ANSWER_TYPES
+from broker.voting import ANSWER_TYPES, extract
 from broker.voting.evaluate import Case, Sample
+from protocol.rows import Finish
 from swarmctl.exits import wrong
 from swarmctl.questions import QUESTIONS_MAX, Question, checked, contents
 
 QUESTION = '{"prompt": "What is 6 times 7?", "answer": "42"}'
 RECORDED = '{"answer": "42", "votes": [{"model": "abacus", "text": "#### 42"}]}'
+
+FINISHES = get_args(Finish)
+"""How a vote may have ended; one that did not stop by itself abstains."""
 
 T = TypeVar("T")
 
@@ -53,7 +57,7 @@ def asked(path: str) -> list[tuple[Question, str]]:
     for number, line in _lines(path):
         where = f"line {number} of {path}"
         read = _decoded(decoder, line, where, QUESTION)
-        _check_type(read.answer_type or "auto", where)
+        _check(read.answer_type or "auto", read.answer, read.choices, where)
         name = number if read.id is None else read.id
         if name in ids:
             raise wrong(f"{where} has the id {name!r}", "another line has it too", "number them")
@@ -70,7 +74,8 @@ def recorded(path: str) -> list[Case]:
     for number, line in _lines(path):
         where = f"line {number} of {path}"
         read = _decoded(decoder, line, where, RECORDED)
-        _check_type(read.answer_type, where)
+        _check(read.answer_type, read.answer, read.choices, where)
+        _check_votes(read.votes, where)
         found.append(
             Case(
                 gold=known(read.answer),
@@ -120,9 +125,22 @@ def _lines(path: str) -> Sequence[tuple[int, bytes]]:
     return lines
 
 
-def _check_type(answer_type: str, where: str) -> None:
+def _check(answer_type: str, answer: Known, choices: Sequence[str], where: str) -> None:
+    """Refuse what no vote could be right on, before anybody is asked."""
     if answer_type not in ANSWER_TYPES:
         raise wrong(f"{where} has the answer_type {answer_type!r}", "", ", ".join(ANSWER_TYPES))
+    if not known(answer).strip():
+        raise wrong(f"{where} has an empty answer", "no vote could be right", QUESTION)
+    if choices and extract(known(answer), "choice", choices) is None:
+        raise wrong(f"{where}: {known(answer)!r} is none of its choices", "", "; ".join(choices))
+
+
+def _check_votes(votes: Sequence[Sample], where: str) -> None:
+    for vote in votes:
+        if vote.finish not in FINISHES:
+            raise wrong(f"{where} has the finish {vote.finish!r}", "", ", ".join(FINISHES))
+        if vote.tokens < 0 or vote.time_s < 0:
+            raise wrong(f"{where} has a vote of less than nothing", "tokens and time_s", RECORDED)
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], line: bytes, where: str, example: str) -> T:

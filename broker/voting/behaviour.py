@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from broker.voting.answers.literal import parse
+from broker.voting.answers.literal import parse, tree
 
 CALLS_MAX = 24
 """Inputs that programs are compared on; from 10 to 24 the pick still gets a little better."""
@@ -129,7 +129,7 @@ def _call(text: str, function: str) -> tuple[str, str] | None:
     if end is None:
         return None
     try:
-        node = ast.parse(text[: end + 1], mode="eval").body
+        node = tree(text[: end + 1])
         if not isinstance(node, ast.Call) or node.keywords:
             return None
         arguments = [repr(ast.literal_eval(argument)) for argument in node.args]

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 WORD = re.compile(r"\w+")
 
-CHARS_MAX = 100_000
-"""Characters of one text that are compared, its first: four times what a long answer has."""
+CHARS_MAX = 1 << 17
+"""Characters that are compared, of all texts together, the first of each: of 64 texts 2,048, of 8
+four times what a long answer has. It is what the broker's loop can spare, some 20 ms; 64 texts as
+large as votes may be took 2.7 s."""
 
 
 def central(texts: Sequence[str]) -> tuple[int, float]:
@@ -45,7 +47,8 @@ def ranked(texts: Sequence[str]) -> list[tuple[int, float]]:
 
 def unit_vectors(texts: Sequence[str]) -> list[dict[str, float]]:
     """tf-idf vectors of length 1; of length 0 for a text without words."""
-    counts = [Counter(WORD.findall(text[:CHARS_MAX].lower())) for text in texts]
+    most = CHARS_MAX // max(1, len(texts))
+    counts = [Counter(WORD.findall(text[:most].lower())) for text in texts]
     seen = Counter(word for count in counts for word in count)
     idf = {word: math.log((1 + len(texts)) / (1 + df)) + 1 for word, df in seen.items()}
     return [_unit({word: tf * idf[word] for word, tf in count.items()}) for count in counts]

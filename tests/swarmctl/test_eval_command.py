@@ -157,6 +157,8 @@ def test_what_is_recorded_is_read_back(tmp_path):
         ('{"prompt": "x", "answer": 1, "answer_type": "poem"}', "'poem'"),
         ('{"prompt": "x", "answer": 1, "id": 1}\n{"prompt": "y", "answer": 1, "id": 1}', "id 1"),
         ("[" * 100_000, "line 1 of"),
+        ('{"prompt": "x", "answer": " "}', "an empty answer"),
+        ('{"prompt": "x", "answer": "c", "choices": ["a", "b"]}', "'c' is none of its choices"),
     ],
 )
 def test_a_mistake_in_a_file_is_told_with_its_line(line, why, tmp_path):
@@ -166,6 +168,21 @@ def test_a_mistake_in_a_file_is_told_with_its_line(line, why, tmp_path):
         cases.asked(str(file))
     assert why in f"{told.value.seen} {told.value.because}"
     assert told.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("vote", "why"),
+    [
+        ('"finish": "length_limit"', "the finish 'length_limit'"),
+        ('"tokens": -4', "less than nothing"),
+    ],
+)
+def test_a_mistake_in_a_recorded_vote_is_told_with_its_line(vote, why, tmp_path):
+    file = tmp_path / "v.jsonl"
+    file.write_text(f'{{"answer": "3", "votes": [{{"model": "m", "text": "3", {vote}}}]}}\n')
+    with pytest.raises(Failure) as told:
+        cases.recorded(str(file))
+    assert (why in told.value.seen, told.value.code) == (True, 2)
 
 
 @pytest.mark.parametrize(

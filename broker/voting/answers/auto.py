@@ -3,7 +3,7 @@
 import re
 
 from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX, extract
-from broker.voting.answers.jsontext import find_json
+from broker.voting.answers.jsontext import fenced, find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
 from broker.voting.answers.number import NUMBER
@@ -21,23 +21,39 @@ seats, so that nothing is decided before the type is."""
 SENTENCE_WORDS = 5
 """With a full stop, so many words are prose: labels that all differ would be no verdict."""
 
-JSON_ASKED = re.compile(r"\bjson\b", re.IGNORECASE)
+JSON_ASKED = re.compile(
+    r"\b(?:as|in|to|with|return|reply|respond|output|produce|give|write|generate|create|"
+    r"valid|only|an?)\s(?:\w{1,20}\s){0,3}json\b|\bjson\b\s{0,3}(?:object|array|format|only|schema|with\b|:)",
+    re.IGNORECASE,
+)
+LANGUAGES = r"python|javascript|typescript|java|rust|golang|ruby|c\+\+|c#"
 CODE_ASKED = re.compile(
-    r"\b(?:write|implement|complete|fix|refactor)\b[^.?!\n]{0,60}\b(?:function|code|program|script|class|method)\b"
+    r"\b(?:write|implement|complete|fix|refactor)\b"
+    r"(?:(?!\b(?:about|poem|story|essay|letter|sentence)\b)[^.?!\n]){0,60}"
+    r"(?:\b(?:function|code|program|script|method|class(?! schedule))\b"
+    rf"|\bin (?:{LANGUAGES})(?!\w))"
     r"|^[ \t]{0,80}def \w{1,80}\([^\n]{0,400}:[ \t]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 QUANTITIES = (
-    "age|amount|area|average|change|cost|count|difference|distance|height|length|mean|median|number|"
-    "percent|percentage|perimeter|price|product|profit|rate|salary|score|speed|sum|time|total|value|"
-    "volume|weight"
+    "age|amount|area|cost|count|distance|height|length|mean|median|number|percent|percentage|"
+    "perimeter|price|profit|salary|score|speed|sum|total"
 )
+VAGUE = "average|change|difference|product|rate|time|value|volume|weight"
+"""These are asked for in words too ("the value of friendship"): only with a digit in the prompt."""
+
+WHAT = r"\b(?:what|find)\b[^.?!\n]{0,60}\b"
 NUMBER_ASKED = re.compile(
     r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy)\b"
-    rf"|\b(?:what|find)\b[^.?!\n]{{0,60}}\b(?:{QUANTITIES})\b[^.?!\n]{{0,120}}[.?]?\s*$"
-    r"|\b(?:calculate|compute|evaluate)\b|####",
+    rf"|{WHAT}(?:{QUANTITIES})\b[^.?!\n]{{0,120}}[.?]?\s*$"
+    r"|\bcalculate\b|\bcompute (?:the|what|how|its|\W)|\bevaluate\b(?=[^.?!\n]{0,80}[\d$\\])|####",
     re.IGNORECASE,
 )
+VAGUELY_ASKED = re.compile(
+    rf"{WHAT}(?:{VAGUE})\b[^.?!\n]{{0,120}}[.?]?\s*$|\bcompute\b", re.IGNORECASE
+)
+DIGIT = re.compile(r"\d")
+ABOUT_TEXT = re.compile(r"\s{0,20}(?:translate|summari[sz]e|rewrite|paraphrase)\b", re.IGNORECASE)
 OPTIONS = re.compile(r"(?:^|\s)\(?([A-F])[).:]\s*\S")
 BOX_ASKED = "\\boxed"
 
@@ -54,9 +70,14 @@ def of_prompt(prompt: str) -> str | None:
         return "code"
     if BOX_ASKED in end:
         return "latex"
-    if NUMBER_ASKED.search(end):
+    if _number_asked(end) and not ABOUT_TEXT.match(prompt):
         return "number"
     return None
+
+
+def _number_asked(end: str) -> bool:
+    vague = DIGIT.search(end) and VAGUELY_ASKED.search(end)
+    return bool(NUMBER_ASKED.search(end) or vague)
 
 
 def of_vote(text: str) -> str:
@@ -66,7 +87,7 @@ def of_vote(text: str) -> str:
     if box is not None:
         return "number" if NUMBER.fullmatch(box) else "latex"
     if "```" in text:
-        return "json" if find_json(text) else "code"
+        return "json" if fenced(text) else "code"
     if text[:1] in "{[" and find_json(text):
         return "json"
     if NUMBER.fullmatch(text) or NUMBER.match((after_marker(text) or "")[:LABEL_CHARS_MAX]):

@@ -3,6 +3,7 @@
 import json
 import re
 
+from broker.voting.answers.lenient import mended
 from broker.voting.answers.marked import last_box
 
 DEPTH_MAX = 64
@@ -13,6 +14,10 @@ STARTS_MAX = 50
 
 NUMBER_CHARS_MAX = 400
 """A longer number cannot be read as one (and int() of it would take long)."""
+
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+CITATION = re.compile(r"\[\d{1,4}\]")
+"""Taken for JSON only where there is nothing else."""
 
 TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """A string, finished or not, or a bracket: possessive, so that no start is tried twice."""
@@ -29,17 +34,29 @@ def read_json(text: str) -> str | None:
 
 def dump(value: object) -> str:
     """Canonical JSON text: keys sorted, no blanks, as in RFC 8785, but letters as they are."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return CANONICAL.encode(value)
 
 
 def find_json(text: str) -> tuple[object] | None:
     """The value in a tuple of one, since null is a value too; None when there is none."""
-    if "```" in text:
-        for block in reversed(text.split("```")[1::2][-STARTS_MAX:]):
-            found = parse(block.partition("\n")[2]) or parse(block)
-            if found:
-                return found
-    return parse(text) or _last_balanced(text) or _boxed(text)
+    return fenced(text) or parse(text) or _last_balanced(text) or _boxed(text) or _mended(text)
+
+
+def fenced(text: str) -> tuple[object] | None:
+    """The value that is all of a fenced block, the last such."""
+    for block in reversed(text.split("```")[1::2][-STARTS_MAX:]):
+        found = parse(block.partition("\n")[2]) or parse(block)
+        if found:
+            return found
+    return None
+
+
+def _mended(text: str) -> tuple[object] | None:
+    for part in mended(text):
+        found = parse(part) or _last_balanced(part)
+        if found:
+            return found
+    return None
 
 
 def _boxed(text: str) -> tuple[object] | None:
@@ -53,7 +70,9 @@ def parse(text: str) -> tuple[object] | None:
     if not text:
         return None
     try:
-        read = json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_refuse)
+        read = json.loads(
+            text, strict=False, parse_float=_number, parse_int=_number, parse_constant=_refuse
+        )
     except (ValueError, RecursionError):
         return None
     return None if _too_deep(text) else (read,)
@@ -96,8 +115,10 @@ def _last_balanced(text: str) -> tuple[object] | None:
             while spans and spans[-1][0] > start:
                 spans.pop()  # inside this one
             spans.append((start, token.end()))
+    cited = None
     for start, end in reversed(spans[-STARTS_MAX:]):
         found = parse(text[start:end])
-        if found:
+        if found and not CITATION.fullmatch(text, start, end):
             return found
-    return None
+        cited = cited or found
+    return cited

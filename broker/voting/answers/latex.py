@@ -14,7 +14,8 @@ LATEX_CHARS_MAX = 2000
 """A longer expression is no final answer."""
 
 DROPPED = re.compile(
-    r"\\left(?![a-z])|\\right(?![a-z])|\\[!,;: ]|\\displaystyle|\\limits|\\q?quad|~|\\\$|\$|\\%|%"
+    r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[!,;: ]|\\displaystyle"
+    r"|\\limits|\\q?quad|~|\\\$|\$|\\%|%"
     r"|\^\{?\\circ\}?|\\degree|°"
 )
 TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox|textit|operatorname)\s*\{([^{}]{0,200})\}")
@@ -24,7 +25,16 @@ SHORT_ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
 PLAIN_FRACTION = re.compile(r"^(-?)(\d{1,40})/(\d{1,40})$")
 NUMERIC_FRACTION = re.compile(r"^(-?)\\frac\{(-?)(\d{1,40})\}\{(\d{1,40})\}$")
 FLAT_FRACTION = re.compile(r"(?<![\w}/^_])(\d{1,40}|\\pi)/(\d{1,40}|\\pi)(?![\w{/])")
+MIXED = re.compile(r"^(-?\d{1,9})\\frac\{(\d{1,9})\}\{(\d{1,9})\}$")
 BRACED_ONE = re.compile(r"([\^_])\{(\w)\}")
+INLINE = re.compile(r"\\[(\[](.{1,1000}?)\\[)\]]|\$([^$]{1,1000})\$")
+WORDS_BEHIND = re.compile(
+    r"(?<=[\d}])\s*\\(?:text|mathrm|mbox)\s*\{\s*(?!a\.?m|p\.?m|and\b|or\b|if\b|for\b|mod\b)"
+    r"[A-Za-z][A-Za-z .]{0,40}\}"
+    r"(?:\s*\^\s*\{?[23]\}?)?\s*\.?\s*$"
+)
+"""A unit in words behind a number or a formula."""
+
 LONE_LETTER = re.compile(r"^\(([a-zA-Z])\)$")
 ASSIGNED = re.compile(r"^[a-zA-Z](?:\([a-zA-Z]\))?\s*=\s*")
 UNIT = re.compile(
@@ -45,10 +55,8 @@ def read_latex(text: str) -> str | None:
 
 def _sentence(text: str) -> str:
     line = next((line for line in text[:LATEX_CHARS_MAX].splitlines() if line.strip()), "")
-    if "$" in line:
-        inside = line.split("$")
-        if len(inside) > 2:
-            return inside[1]
+    if inside := INLINE.search(line):
+        return inside[1] or inside[2]
     return line.strip(" *:")
 
 
@@ -60,6 +68,7 @@ def normal(expression: str) -> str | None:
     """
     if len(expression) > LATEX_CHARS_MAX:
         return None
+    expression = WORDS_BEHIND.sub("", expression)
     expression = TEXT.sub(r" \1 ", expression)
     expression = DROPPED.sub("", expression).strip().rstrip(".").strip()
     expression = UNIT.sub("", expression)
@@ -82,6 +91,8 @@ def _number(bare: str) -> str | None:
     if match:
         sign = "-" if (match[1] == "-") != (match[2] == "-") else ""
         return read_number(f"{sign}{match[3]}/{match[4]}")
+    if (mixed := MIXED.match(bare)) and int(mixed[2]) < int(mixed[3]):
+        return read_number(f"{mixed[1]} {mixed[2]}/{mixed[3]}")
     if PLAIN_FRACTION.match(bare):
         return read_number(bare)
     found = NUMBER.fullmatch(bare.replace("{,}", ","))

@@ -1,17 +1,29 @@
 """Where in a text the answer stands: the last box, else what follows the last marker."""
 
-MARKERS = (
-    "####",
-    "answer is",
-    "answer:",
-    "answer =",
-    "answer:**",
-    "final answer",
-    "\na:",
-    "ans =",
-    "答案",
-)
-"""What people and models write before an answer, in lower case."""
+import re
+
+MARKERS = {
+    "####": ("####",),
+    "answer": (
+        "answer is", "answer:", "answer =", "answer:**", "answer\":", "final answer", "<answer>",
+        "[answer]",
+    ),
+    "\na:": ("\na:",),
+    "ans =": ("ans =",),
+    "antwort": ("antwort ist", "antwort:"),
+    "respuesta": ("respuesta es", "respuesta:"),
+}  # fmt: skip
+"""What people and models write before an answer, in lower case, by what they have in common: a text
+without that needs no more looks, which are most of what reading it costs."""
+
+OTHER_MARKERS = {"réponse": ("réponse est", "réponse :"), "ответ:": ("ответ:",), "答案": ("答案",)}
+"""The same, in texts that are not ASCII."""
+
+ENDS = ("</answer>", "[/answer]")
+LEFT_OVER = "是为：:"
+"""What may stand between a marker and its answer, of what no reader of answers steps over."""
+
+WRAPPED = re.compile(r"\\(?:text|mathrm|mbox)(?:bf|it)?\s?\{([^{}]*)\}\.?")
 
 BOXES = ("\\boxed", "\\fbox")
 BOX_CHARS_MAX = 4096
@@ -30,9 +42,15 @@ def last_box(text: str) -> str | None:
             return None
         found = _braced(text, at)
         if found is not None:
-            return found
+            return _unwrapped(found)
         end = at
     return None
+
+
+def _unwrapped(box: str) -> str:
+    """Of a box that holds nothing but words in a font, the words."""
+    only = WRAPPED.fullmatch(box)
+    return only[1].strip() if only else box
 
 
 def _braced(text: str, at: int) -> str | None:
@@ -56,8 +74,13 @@ def after_marker(text: str) -> str | None:
     lower = text.lower()
     if len(lower) != len(text):  # a letter whose small form is longer: places would not match
         text = lower
-    end = max(_end_of_last(lower, marker) for marker in MARKERS)
-    return text[end:].strip() or None if end > 0 else None
+    known = MARKERS if lower.isascii() else MARKERS | OTHER_MARKERS
+    near = [markers for common, markers in known.items() if common in lower]
+    end = max((_end_of_last(lower, marker) for markers in near for marker in markers), default=-1)
+    if end <= 0:
+        return None
+    stop = min((lower.find(close, end) for close in ENDS if close in lower), default=-1)
+    return (text[end:stop] if stop >= 0 else text[end:]).strip().lstrip(LEFT_OVER).strip() or None
 
 
 def _end_of_last(text: str, marker: str) -> int:

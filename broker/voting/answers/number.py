@@ -8,17 +8,45 @@ import re
 
 from broker.voting.answers.marked import TAIL_CHARS, after_marker, last_box
 from broker.voting.answers.numbers import canonical
+from broker.voting.answers.numerals import plain, spelled
+
+STARTS = r"(?<![\d^])(?<!\^\{)(?=[$€£¥−–-]{0,3}\s?[.\d])"
+SIGN = r"[$€£¥]?(?P<sign>(?<![\w.)\]}])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
+DATE = r"\d{1,4}(?P<mark>[-/.])\d{1,2}(?P=mark)\d{1,4}(?!\d)"
+RATIO = r"\d{1,4}:\d(?![\d:])"
+EUROPEAN = (
+    r"\d{1,3}(?:[. \u00a0\u202f]\d{3}){1,8},\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,8}(?![\d.])"
+    r"|(?<!\d,)(?:0,\d+|\d+,\d{1,2})(?!\d|,\d)"
+)
+WHOLE = r"(?:(?P<whole>\d{1,4})\s{1,2}(?=\d{1,9}\s?/\s?\d))?"
+GROUPED = r"[1-9]\d{0,2}(?:[,'’\u00a0\u2009\u202f]\d{3})+(?!\d)(?:\.\d+)?"
+SPACED = r"\d{1,3}(?: \d{3}){2,8}(?!\d)"
+INDIAN = r"\d{1,2}(?:,\d\d){1,6},\d{3}(?!\d)"
+PLAIN = r"\d+(?:\.\d+)?|(?<![\w.])\.\d+"
+POWER = r"(?:\^\{?(?P<power>-?\d{1,4})\}?(?!\d))?"
+TIMES = r"\s?(?:\\times|\\cdot|×|·|\*|x)\s?10\^\{?(?P<pow>[-+]?\d{1,6})\}?"
+EXPONENT = rf"(?:[eE](?P<exp>[-+]?\d{{1,6}})(?![\w.])|{TIMES})?"
+UNDER = r"(?:\s?/\s?(?P<under>\d+(?:\.\d+)?)(?![\w/]))?"
+SCALE = r"(?:\s?(?P<scale>(?i:hundred|thousand|million|billion|trillion))(?![\w-]))?"
 
 NUMBER = re.compile(
-    r"[$€£¥]?(?P<sign>(?<![\w.)\]}])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
-    r"(?:[eE](?P<exp>[-+]?\d{1,6})(?![\w.])|\s?(?:\\times|×|\*)\s?10\^\{?(?P<pow>[-+]?\d{1,6})\}?)?"
-    r"(?:\s?/\s?(?P<under>\d+(?:\.\d+)?)(?![\w/]))?"
+    rf"{STARTS}{SIGN}(?:(?P<written>{DATE}|{RATIO})|(?P<european>{EUROPEAN})"
+    rf"|{WHOLE}(?P<digits>{GROUPED}|{SPACED}|{INDIAN}|{PLAIN}){POWER}){EXPONENT}{UNDER}{SCALE}"
 )
-"""Each repeat runs over digits only, and no two of them can take the same digit: linear."""
+"""Each repeat runs over digits only or is bounded, and no two can take the same digit: linear."""
 
-LATEX_FRACTION = re.compile(r"\\[dt]?frac\s?\{\s?(-?)\s?(\d{1,40})\s?\}\s?\{\s?(\d{1,40})\s?\}")
-LATEX_NOISE = re.compile(r"\\(?:text|mathrm|mbox)\{[^{}]{0,200}\}|\\[!,;: ]|\\\$|\\%|\{,\}")
+DIGIT = re.compile(r"[\d¼-¾⅐-⅞]")
+BEHIND_CHARS = 40
+"""What may belong to a number behind its last digit: brackets, "million"."""
+
+BOLD = re.compile(r"\*\*\s?([^*\n]{1,60})\*\*")
+BOLD_CHARS = 400
+HEADING = re.compile(r"[.):]\s|[^\n]{0,60}:$")
+"""What follows the number in bold when it only counts steps."""
+
+SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+GROUPING = re.compile(r"[,'’\s]")
+EUROPEAN_GROUPING = re.compile(r"[.\s]")
 
 
 def read_number(text: str) -> str | None:
@@ -29,27 +57,22 @@ def read_number(text: str) -> str | None:
     """
     for part in (last_box(text), after_marker(text)):
         if part:
-            found = _result(_unlatex(part[:TAIL_CHARS]))
+            found = number_first(part)
             if found is not None:
                 return found
     return _last(text)
 
 
-def _result(text: str) -> str | None:
+def number_first(part: str) -> str | None:
     """The first number, or in a first line such as "204 + 330 = 534" the one that it comes to."""
+    text = plain(part[:TAIL_CHARS])
     line = text.partition("\n")[0]
-    return (_first(line.rpartition("=")[2]) if "=" in line else None) or _first(text)
-
-
-def _unlatex(text: str) -> str:
-    if "\\" not in text and "{" not in text:
-        return text
-    text = LATEX_FRACTION.sub(r" \1\2/\3 ", text)
-    return LATEX_NOISE.sub(_noise, text)
-
-
-def _noise(match: re.Match[str]) -> str:
-    return "," if match[0] == "{,}" else ""
+    return (
+        (_first(line.rpartition("=")[2]) if "=" in line else None)
+        or _first(line)
+        or spelled(line)
+        or _first(text)
+    )
 
 
 def _first(text: str) -> str | None:
@@ -57,16 +80,56 @@ def _first(text: str) -> str | None:
     return _value(match) if match else None
 
 
+def _bold(text: str) -> str | None:
+    """The last number that opens something in bold, near the end: there it is the answer.
+
+    Not one of several in a line, which are what it is computed from, nor one before a "=".
+    """
+    start = text.rfind("**")
+    at = text.rfind("\n", 0, start) + 1 if start >= 0 else 0
+    line, _, rest = text[at:].partition("\n")
+    told = [span for span in map(_opening, BOLD.findall(line)) if span]
+    behind = line[line.rfind("**") :] + rest
+    return _value(told[0]) if len(told) == 1 and "=" not in behind else None
+
+
+def _opening(span: str) -> re.Match[str] | None:
+    match = NUMBER.match(plain(span).strip())
+    return match if match and not HEADING.match(match.string, match.end()) else None
+
+
 def _last(text: str) -> str | None:
-    for part in (text[-200:], text[-TAIL_CHARS:], text):
+    bold = _bold(text[-BOLD_CHARS:])
+    if bold is not None:
+        return bold
+    for part in (text[-200:], _around_last_digit(text), text):
         last = None
-        for last in NUMBER.finditer(_unlatex(part)):  # noqa: B007  the last one counts
+        for last in NUMBER.finditer(plain(part)):  # noqa: B007  the last one counts
             pass
         if last and (last.start() > 0 or len(part) == len(text)):
             return _value(last)
-    return None
+    return spelled(text[:TAIL_CHARS])
+
+
+def _around_last_digit(text: str) -> str:
+    """A piece of the text that ends soon after its last digit: the rest need not be searched."""
+    from_end = DIGIT.search(text[::-1])
+    end = len(text) - from_end.start() if from_end else 0
+    return text[max(0, end - TAIL_CHARS) : end + BEHIND_CHARS]
 
 
 def _value(match: re.Match[str]) -> str | None:
-    exponent = int(match["exp"] or match["pow"] or 0)
-    return canonical(match["sign"] or "", match["digits"], match["under"] or "", exponent)
+    if written := match["written"]:
+        return written
+    if european := match["european"]:
+        digits = EUROPEAN_GROUPING.sub("", european).replace(",", ".")
+    else:
+        digits = GROUPING.sub("", match["digits"])
+    return canonical(
+        match["sign"] or "",
+        digits,
+        match["under"] or "",
+        int(match["exp"] or match["pow"] or 0) + SCALES.get((match["scale"] or "").lower(), 0),
+        power=int(match["power"] or 1),
+        whole=match["whole"] or "",
+    )

@@ -9,23 +9,35 @@ EXPONENT_MAX = 40
 """1e41 and beyond stay as written."""
 
 
-def canonical(sign: str, digits: str, divisor: str = "", exponent: int = 0) -> str | None:
-    """Join the parts of a number: "-", "1,250.50", "4", 0 gives "-312.625".
+def canonical(
+    sign: str, digits: str, divisor: str = "", exponent: int = 0, *, power: int = 1, whole: str = ""
+) -> str | None:
+    """Join the parts of a number: "-", "1250.50", "4", 0 gives "-312.625"; "3", 1/2 gives "3.5".
 
-    A fraction that ends in decimal form is a decimal number, else "p/q" in lowest terms; None for
-    a division by zero.
+    The digits are raised to `power`, times 10 to `exponent`. A fraction that ends in decimal form
+    is a decimal number, else "p/q" in lowest terms; None for a division by zero.
     """
-    plain = _plain(digits.replace(",", ""))
-    if not divisor and not exponent:
+    plain = _plain(digits)
+    if not (divisor or exponent) and power == 1:
         return _signed(sign, plain)
-    under = _plain(divisor.replace(",", "")) if divisor else "1"
-    if len(plain) > DIGITS_MAX or len(under) > DIGITS_MAX or abs(exponent) > EXPONENT_MAX:
-        return _signed(
-            sign, plain + (f"/{under}" if divisor else "") + (f"e{exponent}" if exponent else "")
-        )
-    if not under.strip("0."):
+    under = _plain(divisor) if divisor else "1"
+    if not under.strip("0.") or (power < 0 and not plain.strip("0.")):
         return None
-    return _signed(sign, of_fraction(Fraction(plain) / Fraction(under) * Fraction(10) ** exponent))
+    if (
+        len(plain) * abs(power) > DIGITS_MAX
+        or len(under) > DIGITS_MAX
+        or abs(exponent) > EXPONENT_MAX
+    ):
+        return _signed(sign, _as_written(plain, divisor and under, exponent, power))
+    value = Fraction(plain) ** power / Fraction(under)
+    if whole and value < 1:
+        value += int(whole)
+    return _signed(sign, of_fraction(value * Fraction(10) ** exponent))
+
+
+def _as_written(plain: str, under: str, exponent: int, power: int) -> str:
+    parts = (f"^{power}" if power != 1 else "", f"/{under}" if under else "")
+    return plain + "".join(parts) + (f"e{exponent}" if exponent else "")
 
 
 def of_fraction(value: Fraction) -> str:

@@ -1,7 +1,16 @@
 """Reasoning text is cut before anything else is read."""
 
-OPENS = ("<think>", "<thinking>", "<|begin_of_thought|>")
-CLOSES = ("</think>", "</thinking>", "<|end_of_thought|>")
+OPENS = (
+    "<think>", "<thinking>", "<thought>", "<reasoning>", "<seed:think>", "<|begin_of_thought|>",
+    "[THINK]", "◁think▷", "<|channel|>analysis<|message|>",
+)  # fmt: skip
+CLOSES = (
+    "</think>", "</thinking>", "</thought>", "</reasoning>", "</seed:think>",
+    "<|end_of_thought|>", "[/THINK]", "◁/think▷", "<|channel|>final<|message|>",
+)  # fmt: skip
+
+MARKS = ("<", "[THINK]", "[/THINK]", "◁")
+"""A text with none of these holds none of those: finding it out takes a microsecond."""
 
 
 def without_thought(text: str) -> str | None:
@@ -9,15 +18,13 @@ def without_thought(text: str) -> str | None:
 
     Some chat templates put the opening mark into the prompt, so a closing mark without one counts.
     """
-    if "<" not in text:
+    if not any(mark in text for mark in MARKS):
         return text
     end = 0
     for close in CLOSES:
         at = text.rfind(close)
         if at >= 0:
             end = max(end, at + len(close))
-    rest = text[end:]
-    for opening in OPENS:
-        if opening in rest:
-            return None
-    return rest
+    if any(text.find(opening, end) >= 0 for opening in OPENS):
+        return None
+    return text[end:] if end else text

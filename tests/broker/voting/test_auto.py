@@ -13,6 +13,18 @@ Reply with JSON: name, age                                 | json
 Write a Python function that sorts a list.                 | code
 Put your answer in \\boxed{}.                              | latex
 Tell me about the sea.                                     | None
+What is the difference between a list and a tuple?         | None
+What is the difference between 91 and 47?                  | number
+What is the value of friendship?                           | None
+Evaluate this essay for clarity.                           | None
+Evaluate 3 * (4 + 5)                                       | number
+Explain how compute shaders work.                          | None
+Translate to French: How much is it?                       | None
+What does JSON stand for?                                  | None
+Convert this to JSON: name Bob                             | json
+Write a poem about code.                                   | None
+Write a class schedule for a week.                         | None
+Implement quicksort in Python                              | code
 """
 
 
@@ -30,6 +42,7 @@ def test_a_prompt_says_what_it_wants(row: str) -> None:
         ("It is \\boxed{12}", "number"),
         ('{"a": 1}', "json"),
         ("```python\nx = 1\n```", "code"),
+        ("```python\nprint(sum([1, 2]))\n```", "code"),
         ("Paris", "label"),
         ("The sentiment is positive.", "label"),
         ("I think so, because it rains.", "text"),

@@ -1,5 +1,7 @@
 """Whatever a voter sends: an answer or an abstention, in bounded time, never an exception."""
 
+import warnings
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,3 +108,11 @@ def test_a_count_of_nonsense_ends_and_adds_up(votes: list[tuple[str, str]]) -> N
         counted = [tally.answer_of(seat) for seat in range(len(votes))]
         assert sum(judged.votes.values()) == sum(answer is not None for answer in counted)
     assert len(told) == len(votes)
+
+
+def test_a_literal_that_python_warns_about_prints_nothing() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert extract("0x1for x in y", "literal") is None
+        assert extract(r"'\d'", "literal") == r"'\\d'"
+    assert seen == []

@@ -4,6 +4,7 @@ CPU time of this process, not the clock on the wall, and only its growth: whatev
 takes sixteen times as long for four times the text.
 """
 
+import json
 from collections.abc import Callable
 from time import process_time
 
@@ -13,7 +14,10 @@ from broker.voting import extract
 from broker.voting.answers.auto import PROMPT_CHARS, of_prompt, of_vote
 from broker.voting.answers.extraction import LOOKED_AT
 from broker.voting.behaviour import calls, examples
-from broker.voting.medoid import ranked
+from broker.voting.fields import CHARS_MAX as MERGED_MAX
+from broker.voting.fields import merge
+from broker.voting.medoid import CHARS_MAX as COMPARED_MAX
+from broker.voting.medoid import ranked, unit_vectors
 from tests.broker.voting.test_bad_input import FLOODS, KINDS
 
 SMALL, LARGE = 1 << 12, 1 << 14
@@ -27,11 +31,19 @@ MORE = [
     "\\boxed{a", "{}{", "[1,", "$", "\\left", "1,111", "(a)b ", "```json\n{", '{"a":1}', 'f("',
     "f(1) == 2\n", "\\pi/", "_{a}", "x = ", "1 = ", "option A ", "the ", "\u00a0", "ﬁ", "{,}",
     "<tool_call>", "10^{1", "x\n", "\ndef f(", "what ", "find the ", "write ", ")", "def f():",
+    "1.111", "1 111", "0,1", "1 1/", "1:1", "1-1-", "2^", "½", "½a", "²", "-\\frac", "**1", "**1**",
+    "seven ", "1 million ", "not ", "so ", "therefore ", "A)\n", "A is wrong ", "yes, ", "`a`",
+    "returns ", "<answer>", "</answer>", "//", "/*", "{'a':", ",", "True ", "<function=f>",
+    "<parameter=a>", "f(a=1)", "Action: f\n", "```a\n", "~~~\n", "@a\n", "\\(", "\\text{ a} ",
+    "1\\frac{1}{", "label: ", "a because ",
+    "[1]", "[THINK]", "a ☀", "\\frac{1}{\\]", "答案(A) ", "{'a':_{a}",
 ]  # fmt: skip
 
 LOOKS: dict[str, Callable[[str], object]] = {
     **{kind: lambda text, kind=kind: extract(text, kind) for kind in KINDS},
     "choices": lambda text: extract(text, "choice", ("a", "a a", "9")),
+    "numbers": lambda text: extract(text, "choice", ("1", "-1", "12.5", "$3")),
+    "yes or no": lambda text: extract(text, "choice", ("yes", "no")),
     "letters": lambda text: extract(text, "choice", ("A", "B")),
     "of_vote": of_vote,
     "calls": lambda text: calls([text], "f"),
@@ -60,6 +72,15 @@ def grows_too_fast(look: Callable[[str], object], flood: str, small: int, large:
 def test_no_look_at_a_text_is_quadratic(look: str) -> None:
     floods = [*FLOODS, *MORE]
     assert [f for f in floods if grows_too_fast(LOOKS[look], f, SMALL, LARGE)] == []
+
+
+def test_of_many_long_texts_no_more_is_compared_than_of_some() -> None:
+    """The broker's loop stands still while prose is compared, or objects field by field."""
+    size = 1 << 14
+    vectors = unit_vectors([" ".join(f"{i}w{word}" for word in range(size)) for i in range(64)])
+    assert sum(map(len, vectors)) <= COMPARED_MAX // 4
+    assert merge([json.dumps({"a": 1, str(i): "x" * MERGED_MAX}) for i in range(2)]) is None
+    assert merge([json.dumps({"a": 1, str(i): "x" * 99}) for i in range(2)]) is not None
 
 
 def test_no_look_at_a_prompt_is_quadratic() -> None:
