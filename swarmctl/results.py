@@ -10,18 +10,22 @@ import msgspec
 
 from protocol import messages as m
 from swarmctl import asjson, render
-from swarmctl.exits import wrong
+from swarmctl.exits import Failure, wrong
 from swarmctl.out import data
 from swarmctl.questions import Question
 
 RESULTS_BYTES_MAX = 4 << 30
 """A results file that is gone on with: a million verdicts of four kilobytes."""
 
+BEGIN = asjson.line({"id": ""}).removesuffix('""}').encode()
+"""How every line of ours begins: what does not is somebody else's, and is never cut off."""
 
-class Id(msgspec.Struct):
-    """What is read of a result that is there already."""
+
+class Told(msgspec.Struct):
+    """What is read of a result that is there already. Questions have ids too, but no outcome."""
 
     id: str | int
+    outcome: str
 
 
 class Sink:
@@ -63,33 +67,53 @@ def sink(out: str | None, json: bool) -> Iterator[Sink]:
     if out is None:
         yield Sink(None, set(), json)
         return
-    try:
-        file = Path(out).open("a+b")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise wrong(f"cannot write {out}", str(error.strerror), "give --out another file") from None
-    with file:
+    with _opened(out) as file:
         yield Sink(file, resume(file, out), json)
 
 
+def _opened(out: str) -> IO[bytes]:
+    path = Path(out)
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise wrong(
+                f"cannot go on in {out}", "it is no plain file", f"leave --out out, and use > {out}"
+            )
+        return path.open("a+b")
+    except OSError as error:
+        raise wrong(f"cannot write {out}", str(error.strerror), "give --out another file") from None
+
+
 def resume(file: IO[bytes], name: str) -> set[str | int]:
-    """The ids of a results file; what follows its last whole line is cut off."""
+    """The ids of a results file; what follows its last whole line is cut off, if it was a result.
+
+    Raises Failure for a file of anything else, and leaves it as it is.
+    """
     size = file.seek(0, os.SEEK_END)
     if size > RESULTS_BYTES_MAX:
         raise wrong(f"{name} is over {RESULTS_BYTES_MAX} bytes", "", "give --out another file")
     file.seek(0)
-    decoder = msgspec.json.Decoder(Id)
+    decoder = msgspec.json.Decoder(Told)
     there: set[str | int] = set()
     whole = 0
     for number, line in enumerate(file, start=1):
         if not line.endswith(b"\n"):
+            _refuse_foreign(line, number, name)
             break
         try:
             there.add(decoder.decode(line).id)
         except ValueError as error:
-            raise wrong(
-                f"line {number} of {name} is no result", str(error), "give --out another file"
-            ) from None
+            raise _no_result(number, name, str(error)) from None
         whole += len(line)
     file.truncate(whole)
     file.seek(0, os.SEEK_END)
     return there
+
+
+def _refuse_foreign(torn: bytes, number: int, name: str) -> None:
+    """Raises Failure unless a last line without its end is a result that was being written."""
+    if not torn.startswith(BEGIN) and not BEGIN.startswith(torn):
+        raise _no_result(number, name, "it does not begin as one")
+
+
+def _no_result(number: int, name: str, because: str) -> Failure:
+    return wrong(f"line {number} of {name} is no result", because, "give --out another file")
