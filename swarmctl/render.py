@@ -114,6 +114,15 @@ def batch_line(question: str | int, v: m.Verdict) -> str:
     return f"{question}\t{shorten(shown, 200) if shown is not None else ''}\t{v.agreement:.2f}"
 
 
+def batch(ends: Counter[str], why: Counter[str], there: int, ink: Ink = PLAIN) -> str:
+    """How a file of questions ended, and why some have no verdict; `there`: results from before."""
+    said = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+    known = f"; {there} already answered" if there else ""
+    lines = [f"{plural(ends.total(), 'question')} asked" + (f": {said}" if said else "") + known]
+    lines += [f"  {ink.yellow(f'{count} ×')} {safe_text(reason)}" for reason, count in why.items()]
+    return "\n".join(lines)
+
+
 def status(r: m.NodeReport, columns: int | None, ink: Ink = PLAIN) -> str:
     """The node, its jobs, its workers, its peers."""
     state = ink.yellow("draining") if r.draining else ink.green("up")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -9,13 +10,18 @@ from typing import IO
 import msgspec
 
 from protocol import messages as m
+from protocol.errors import Problem
 from swarmctl import asjson, render
-from swarmctl.exits import Failure, wrong
+from swarmctl.client import exit_code
+from swarmctl.exits import CODES, Exit, Failure, wrong
 from swarmctl.out import data
 from swarmctl.questions import Question
 
 RESULTS_BYTES_MAX = 4 << 30
 """A results file that is gone on with: a million verdicts of four kilobytes."""
+
+WHY_MAX = 5
+"""Of different reasons that are told: more is no summary."""
 
 BEGIN = asjson.line({"id": ""}).removesuffix('""}').encode()
 """How every line of ours begins: what does not is somebody else's, and is never cut off."""
@@ -36,19 +42,40 @@ class Sink:
         self._json = json
         self.there = there
         self.failed = 0
+        self.ends: Counter[str] = Counter()  # outcomes, and `refused`
+        self.why: Counter[str] = Counter()  # the first WHY_MAX reasons for no verdict
+        self.problems: dict[str, Problem] = {}  # of refusals, as above
+        self._codes: set[int] = set()
+
+    @property
+    def code(self) -> int:
+        """The exit code: why no verdict was reached, where that was for one reason."""
+        return min(self._codes, default=0) if len(self._codes) < 2 else Exit.FAILED
 
     def verdict(self, question: Question, v: m.Verdict) -> None:
         """One question's end."""
-        self.failed += v.outcome not in ("decided", "tied")
+        self.ends[v.outcome] += 1
+        if v.outcome not in ("decided", "tied"):
+            self.failed += 1
+            self._codes.add(exit_code(v))
+            if v.stopped in self.why or len(self.why) < WHY_MAX:
+                self.why[v.stopped] += 1
         if self._file or self._json:
             self._write(asjson.line({"id": question.id, **asjson.verdict(v)}))
         else:
             self._write(render.batch_line(question.id, v))
 
     def refused(self, question: Question, said: m.Rejected) -> None:
-        """A question that the broker would not take."""
+        """A question that the broker would not take. It is not written to a file: it was never
+        asked, so the next run asks it."""
+        self.ends["refused"] += 1
         self.failed += 1
-        if self._file or self._json:
+        self._codes.add(CODES.get(said.problem.code, Exit.FAILED))
+        if len(self.problems) < WHY_MAX:
+            self.problems[said.problem.seen] = said.problem
+        if self._file:
+            return
+        if self._json:
             self._write(asjson.line({"id": question.id, **asjson.refused(said.problem)}))
         else:
             self._write(f"{question.id}\t\t0.00")

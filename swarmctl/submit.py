@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from swarmctl.check import Checker
     from swarmctl.client import Client
     from swarmctl.judge import Judge
+    from swarmctl.results import Sink
 
 
 def submit(
@@ -342,7 +343,19 @@ def _submit_file(
         if left:
             with any_node(asking) as (client, job):
                 batch.run(client, job, left, sink)
-    raise typer.Exit(Exit.FAILED if sink.failed else Exit.DONE)
+    if out is not None or not json:
+        _tell_ends(sink, len(asked) - len(left))
+    raise typer.Exit(sink.code)
+
+
+def _tell_ends(sink: "Sink", there: int) -> None:
+    from swarmctl import render
+    from swarmctl.client import refusal
+    from swarmctl.out import fail, ink, talk
+
+    talk(render.batch(sink.ends, sink.why, there, ink(sys.stderr)))
+    for problem in sink.problems.values():
+        fail(refusal(problem))
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ def test_without_a_worker_questions_are_refused_until_there_is_one(shell):
     questions.write_text('{"prompt": "a"}\n{"prompt": "b", "id": "second"}\n')
     code, out, _ = shell.run("submit", "--file", str(questions), "--json")
     told = [json.loads(line) for line in out.splitlines()]
-    assert (code, [line["id"] for line in told]) == (1, [1, "second"])
+    assert (code, [line["id"] for line in told]) == (5, [1, "second"])
     assert {line["error"]["code"] for line in told} == {"no-worker"}
     assert {line["outcome"] for line in told} == {"failed"}
     assert shell.json("scale", "1") == [{"schema": 1, "workers": 1, "before": 0}]

@@ -198,6 +198,32 @@ def test_a_file_is_gone_on_with_where_it_was_torn(node, questions, tmp_path):
     assert out.read_bytes() == done
 
 
+def test_questions_that_were_refused_are_told_of_and_asked_again_by_the_next_run(
+    node, questions, tmp_path
+):
+    out = tmp_path / "results.jsonl"
+    run = ["submit", "-n", "1", "--file", str(questions), "--out", str(out)]
+    code, _, err = node.run(*run, "--model", "nobody-has-it")
+    assert code == 5
+    assert out.read_bytes() == b""
+    assert err.splitlines()[0] == "12 questions asked: 12 refused"
+    assert err.count("error: no worker has the model 'nobody-has-it'") == 1
+    code, _, err = node.run(*run)
+    assert (code, err) == (0, "12 questions asked: 12 decided\n")
+    assert len(out.read_bytes().splitlines()) == 12
+    assert node.run(*run) == (0, "", "0 questions asked; 12 already answered\n")
+
+
+def test_a_file_tells_why_some_questions_have_no_verdict(node, questions):
+    code, out, err = node.run("submit", "--file", str(questions), "--choices", "yes,no")
+    assert code == 1
+    assert out.splitlines()[0] == "1\t\t0.00"
+    assert err.splitlines() == [
+        "12 questions asked: 12 failed",
+        "  12 × no usable answer",
+    ]
+
+
 def test_a_broker_that_is_stopped_is_told_and_not_waited_for(node):
     (report,) = node.json("status")
     os.kill(report["node"]["pid"], signal.SIGSTOP)
