@@ -109,14 +109,12 @@ def wait(jobs: JobList, timeout: Timeout = None, json: o.Json = False) -> None:
     from time import monotonic
 
     from detect import home
-    from detect.keys import duration_s
     from swarmctl.client import Client, is_listening
+    from swarmctl.flags import duration_s
     from swarmctl.out import fail
 
-    try:
-        until_at = monotonic() + (duration_s(timeout) if timeout else float("inf"))
-    except ValueError:
-        raise typer.BadParameter(f"--timeout {timeout!r} is no duration: 60s, 2m, 1h") from None
+    wait_s = float("inf") if timeout is None else duration_s("--timeout", timeout, or_zero=True)
+    until_at = monotonic() + wait_s
     codes = []
     here = home.find()
     if not is_listening(here):
@@ -162,9 +160,16 @@ def _wait_one(client: "Client", job: str, left_s: float, json: bool) -> int:
     from swarmctl import ask
     from swarmctl.client import exit_code
 
-    verdict = ask.wait(client, m.Wait(job=JobId(job)), max(0.0, left_s))
+    verdict = ask.wait(client, m.Wait(job=JobId(job)), left_s) if left_s > 0 else None
+    if verdict is None:  # the time is over, and may have been before this job's turn to be told
+        verdict = client.ask(m.Show(job=JobId(job)), m.JobReport).verdict
     if verdict is None:
-        raise Failure(f"the job {job} has not ended yet", "the time to wait is over", "", 6)
+        raise Failure(
+            f"the job {job} has not ended yet",
+            "the time to wait is over",
+            f"swarmctl jobs wait {job}",
+            Exit.EXPIRED,
+        )
     _tell(verdict, json)
     client.ack(verdict.job)
     return exit_code(verdict)

@@ -111,18 +111,12 @@ def _judge_alone(judge: str | None, check: str | None, detach: bool, file: str |
 
 def _command(check: str | None, timeout: str | None) -> tuple[str, float] | None:
     """The user's command and the seconds that one run of it may take."""
-    from detect.keys import duration_s
     from swarmctl.check import TIMEOUT_S
+    from swarmctl.flags import duration_s
 
     if check is None:
         return None
-    try:
-        seconds = TIMEOUT_S if timeout is None else duration_s(timeout)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise wrong(f"--check-timeout {timeout!r}", "it is no duration above 0", "500ms, 10s, 2m")
-    return check, seconds
+    return check, TIMEOUT_S if timeout is None else duration_s("--check-timeout", timeout)
 
 
 def _allowed(choices: str | None, schema: str | None) -> dict[str, Any]:

@@ -117,6 +117,29 @@ def test_several_jobs_are_told_in_the_order_asked_for_and_a_missing_one_apart(no
     assert "error: no job 'nobody'" in err
 
 
+def test_when_the_time_to_wait_is_over_what_has_ended_is_told_all_the_same(slow_node):
+    long = slow_node.run("submit", "Long?", "--detach")[1].strip()
+    ended = slow_node.run("submit", "Short?", "--detach")[1].strip()
+    slow_node.json("jobs", "cancel", ended)
+    for timeout in ("0", "1ms"):
+        code, out, err = slow_node.run(
+            "jobs", "wait", long, ended, "nobody", "--json", "--timeout", timeout
+        )
+        assert code == 6
+        assert json.loads(out)["job"] == ended
+        assert f"error: the job {long} has not ended yet" in err
+        assert "error: no job 'nobody'" in err
+    slow_node.json("jobs", "cancel", long)
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1s", "nan", "inf", ""])
+def test_a_time_to_wait_that_is_none_is_told(slow_node, timeout):
+    code, _, err = slow_node.run("jobs", "wait", "any", "--timeout", timeout)
+    assert code == 2
+    assert f"error: --timeout {timeout!r}" in err
+    assert "hint: 500ms" in err
+
+
 def test_a_job_can_be_cancelled_and_waiting_for_it_may_end_before_it(slow_node):
     job = slow_node.run("submit", "Long?", "--detach")[1].strip()
     code, _, err = slow_node.run("jobs", "wait", job, "--timeout", "1ms")
