@@ -72,7 +72,7 @@ def _run(args: argparse.Namespace) -> int:
             "use it, end it with `swarmctl down`, or set SWARM_HOME to another folder",
         ) from None
     except home.HomeError as error:
-        raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
+        raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     _calm_collector()
     with held:
         core, kept = _core(here, chosen)
@@ -149,14 +149,14 @@ def _calm_collector() -> None:
 
 
 def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:
-    here = home.find()
     flags = {name: value for name, value in vars(args).items() if name not in ("lifeline", "plan")}
     try:
+        here = home.find()
         chosen = settings.load(here, os.environ, flags)
         home.prepare(here)
         _ = here.address
     except home.HomeError as error:
-        raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
+        raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     except SettingsError as error:
         raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     return here, chosen

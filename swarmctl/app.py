@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from swarmctl import config, evaluate, jobs, machine, models, nodes, submit, up
+from swarmctl import config, evaluate, jobs, machine, models, nodes, streams, submit, up
 from swarmctl.exits import Exit, Failure
 
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.
@@ -83,6 +83,7 @@ def _start(
 
 def main() -> int:
     """Run the command line that this process was given; its exit code."""
+    streams.open_all()
     try:
         code = build(sys.argv[1:])(prog_name="swarmctl", standalone_mode=False)
     except KeyboardInterrupt:
@@ -90,7 +91,8 @@ def main() -> int:
     except typer.Abort:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        return _nobody_reads()
+        streams.let_go()  # stdout was closed, as by `head`
+        return Exit.FAILED
     except Exception as error:
         return _fail(error)
     return code if isinstance(code, int) else Exit.DONE
@@ -109,7 +111,7 @@ def _fail(error: Exception) -> int:
             code = Exit.USAGE if error.by_flag else Exit.CONFIGURATION
             failure = Failure(error.seen, error.because, error.hint, code)
         case HomeError():
-            failure = Failure(error.seen, "", error.hint, Exit.CONFIGURATION)
+            failure = Failure(error.seen, error.because, error.hint, Exit.CONFIGURATION)
         case _ if isinstance(error, UsageError):
             failure = _usage(error)
         case _:
@@ -122,12 +124,6 @@ def _usage(error: Any) -> Failure:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "swarmctl"
     return Failure(error.format_message(), "", f"{path} --help", Exit.USAGE)
-
-
-def _nobody_reads() -> int:
-    """Stdout was closed, as by `head`. Python would complain once more when it flushes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.FAILED
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from protocol import messages as m
 from protocol.errors import FrameError, Problem, WrongVersion
 from protocol.ids import JobId
 from protocol.limits import FRAME_BYTES_MAX
-from swarmctl.exits import CODES, Exit, Failure, NoBroker
+from swarmctl.exits import CODES, Exit, Failure, NoBroker, wrong
 from swarmctl.follow import Follow
 
 SILENCE_S = 3.0
@@ -42,7 +42,11 @@ M = TypeVar("M", bound=m.Message)
 
 
 def is_listening(home: Home) -> bool:
-    """Whether any process listens on the node's socket: a stale file or none is no broker."""
+    """Whether any process listens on the node's socket: a stale file or none is no broker.
+
+    Raises HomeError when no socket can be there.
+    """
+    home.address  # noqa: B018 - raises HomeError
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         code = probe.connect_ex(str(home.socket))
@@ -98,10 +102,14 @@ class Client:
         self._context.destroy(linger=self._linger_ms)
 
     def send(self, *said: m.Message) -> None:
-        """Say these. Raises NoBroker when nobody has taken a frame for FRAMES_MAX frames."""
+        """Say these. Raises NoBroker when nobody has taken a frame for FRAMES_MAX frames, and
+        Failure for what was typed in bytes that are no text: Python passes them on."""
         try:
             for frame in frames.pack([frames.encode(message) for message in said]):
                 self._socket.send(frame, zmq.NOBLOCK)
+        except UnicodeEncodeError as error:
+            seen = f"{error.object[:60]!r} is no text"
+            raise wrong(seen, str(error.reason), "give it as UTF-8 text") from None
         except zmq.Again:
             raise self._silent() from None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl import options as o
-from swarmctl.exits import Exit, Failure
+from swarmctl.exits import Exit, Failure, wrong
 
 if TYPE_CHECKING:
     from detect.home import Home
@@ -96,11 +96,16 @@ def _await_end(home: "Home", within_s: float, progress: "Progress") -> None:
 def scale(count: Count, json: o.Json = False) -> None:
     """Start or drain workers until N are there."""
     from detect import home
+    from detect.keys import WORKERS_MAX
     from protocol import messages as m
     from swarmctl import asjson
     from swarmctl.client import Client
     from swarmctl.out import Progress, data, talk
 
+    if not 0 <= count <= WORKERS_MAX:
+        raise wrong(
+            f"scale to {count} workers", f"a node has 0 to {WORKERS_MAX}", "swarmctl scale 1"
+        )
     with Client(home.find()) as client:
         said = client.ask(m.Scale(workers=count), m.Scaled)
         with Progress(f"workers: {said.before} -> {said.workers}") as progress:

@@ -106,7 +106,6 @@ def _refuse_second(home: "Home") -> None:
     """Raises Failure when a node runs here, and HomeError when no socket can be there."""
     from swarmctl.client import broker_pid, is_listening
 
-    home.address  # noqa: B018 - raises HomeError
     if is_listening(home):
         raise Failure(
             "a node runs here already",

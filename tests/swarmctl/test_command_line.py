@@ -36,8 +36,8 @@ def run(tmp_path, monkeypatch, capsys):
     """The command line in this process, where none of it needs a process of its own."""
     from swarmctl import app
 
-    def call(*args):
-        monkeypatch.setenv("SWARM_HOME", str(tmp_path))
+    def call(*args, home=tmp_path):
+        monkeypatch.setenv("SWARM_HOME", str(home))
         monkeypatch.setattr(sys, "argv", ["swarmctl", *args])
         code = app.main()
         said = capsys.readouterr()
@@ -206,12 +206,18 @@ def test_without_a_node_the_next_command_is_told(args, run):
     assert "hint: swarmctl up" in stderr
 
 
-@pytest.mark.parametrize("args", [["status"], ["submit", "x"], ["up", "--yes"]])
-def test_a_home_too_long_for_a_socket_is_told_with_its_length(args, tmp_path):
-    done = swarmctl(*args, home=tmp_path / ("x" * 120))
-    assert done.returncode == 78
-    assert b"error: the socket's path is" in done.stderr
-    assert b"hint: set SWARM_HOME to a shorter folder" in done.stderr
+@pytest.mark.parametrize("args", [*NEEDS_A_NODE, ["submit", "x"], ["up", "--yes"]])
+def test_a_home_too_long_for_a_socket_is_told_with_its_length(args, run, tmp_path):
+    code, _, stderr = run(*args, home=tmp_path / ("x" * 120))
+    assert code == 78
+    assert stderr.startswith("error: the path ")
+    assert "bytes, and the system takes 107\nhint: set SWARM_HOME to a shorter folder" in stderr
+
+
+def test_a_home_of_nobody_is_told(run):
+    code, _, stderr = run("status", home="~nobody-has-this-name/swarm")
+    assert code == 78
+    assert "because: ~nobody-has-this-name is no user's folder\nhint: set SWARM_HOME" in stderr
 
 
 def test_a_home_that_cannot_be_written_is_told(tmp_path):
@@ -259,3 +265,46 @@ def test_a_reader_that_leaves_early_gives_no_traceback(tmp_path):
         check=False,
     )
     assert b"Traceback" not in done.stderr
+
+
+FULL = "/dev/full"
+needs_full = pytest.mark.skipif(not os.path.exists(FULL), reason="a device that Linux has")
+
+
+@needs_full
+def test_a_full_disk_under_stdout_is_told(tmp_path):
+    with open(FULL, "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "swarmctl.app", "config"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "SWARM_HOME": str(tmp_path)},
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"error: cannot write to standard output\nbecause: No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closing", "code"),
+    [("config <&-", 0), ("config >&-", 0), ("config 2>&-", 0), ("submit <&-", 2)],
+)
+def test_a_stream_that_is_closed_gives_no_traceback(closing, code, tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m swarmctl.app {closing}",
+        shell=True,
+        capture_output=True,
+        env={**os.environ, "SWARM_HOME": str(tmp_path)},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_letter_that_stdout_cannot_say_is_written_escaped(tmp_path):
+    done = swarmctl("config", home=tmp_path, SWARM_NAME="dän", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert rb"d\xe4n" in done.stdout

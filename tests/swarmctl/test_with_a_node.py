@@ -247,6 +247,22 @@ def test_a_file_tells_why_some_questions_have_no_verdict(node, questions):
     ]
 
 
+@pytest.mark.parametrize(
+    "args",
+    [["submit", "--system", b"\xff", "x"], ["jobs", "show", b"\xff"], ["jobs", "wait", b"\xff"]],
+)
+def test_an_argument_that_is_no_text_is_told(node, args):
+    code, _, err = node.run(*args)
+    assert code == 2
+    assert "error: '\\udcff' is no text" in err
+
+
+@pytest.mark.parametrize("count", ["65", str(10**30)])
+def test_more_workers_than_a_node_may_have_are_refused(node, count):
+    code, _, err = node.run("scale", count)
+    assert (code, err.splitlines()[1]) == (2, "because: a node has 0 to 64")
+
+
 def test_a_broker_that_is_stopped_is_told_and_not_waited_for(node):
     (report,) = node.json("status")
     os.kill(report["node"]["pid"], signal.SIGSTOP)
