@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from swarmctl import config, evaluate, jobs, machine, models, nodes, streams, submit, up
-from swarmctl.exits import Exit, Failure
+from swarmctl.exits import Exit, Failure, wrong
 
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.
 (UsageError,) = typer.BadParameter.__bases__
@@ -30,7 +30,18 @@ class _Command(_QuickHelp, TyperCommand):
 
 
 class _Group(_QuickHelp, TyperGroup):
-    pass
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise _no_command(args[0], ctx.command_path, self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def _no_command(name: str, path: str, known: list[str]) -> Failure:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    hint = f"{path} {near[0]}" if near else f"{path} --help"
+    return wrong(f"No such command {name!r}", f"there is {', '.join(known)}", hint)
 
 
 COMMANDS = (
@@ -66,8 +77,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for command in COMMANDS:
         app.command(cls=_Command)(command)
     app.command("eval", cls=_Command)(evaluate.evaluate)
-    app.add_typer(jobs.app, name="jobs")
-    app.add_typer(models.app, name="models")
+    app.add_typer(jobs.app, name="jobs", cls=_Group)
+    app.add_typer(models.app, name="models", cls=_Group)
     return app
 
 

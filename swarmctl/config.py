@@ -6,7 +6,7 @@ from swarmctl import options as o
 
 
 def config(json: o.Json = False) -> None:
-    """Show each setting with where its value came from: default, file or variable."""
+    """Show each setting, and where its value came from."""
     import os
 
     from detect import home, settings

@@ -21,7 +21,7 @@ SEED = 1
 File = Annotated[
     str | None,
     typer.Argument(
-        metavar="[FILE]",
+        metavar="FILE",
         help='One question a line, {"prompt": …, "answer": …}, and optional id, choices, '
         "answer_type; - is standard input.",
     ),
@@ -59,7 +59,7 @@ def evaluate(
     local: o.Local = False,
     json: o.Json = False,
 ) -> None:
-    """Compare one sample with the vote, on questions whose answers you know.
+    """Compare one sample with the vote, on answers that you know.
 
     Tells accuracy, the gain with its interval, tokens and time, by model and answer type. Every
     seat is waited for, so that each number of seats can be told. The node learns from it how far to

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, wait for, cancel and replay jobs.", invoke_without_command=True)
 
 Job = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `jobs ls` shows it.")]
-JobList = Annotated[list[str], typer.Argument(metavar="JOB…", help="Job ids.")]
-Limit = Annotated[int, typer.Option(help="Rows at most.", min=1, max=1000)]
+JobList = Annotated[list[str], typer.Argument(metavar="JOB", help="Job ids.")]
+Limit = Annotated[str, typer.Option(help="Rows at most, 1 to 1000.", metavar="N")]
 Timeout = Annotated[
-    str | None, typer.Option(help="Stop waiting after 60s, 2m, 1h; the job goes on.")
+    str | None,
+    typer.Option(help="Stop waiting after 60s, 2m, 1h; the job goes on.", metavar="TIME"),
 ]
 
 
@@ -30,21 +31,23 @@ def _start(context: typer.Context) -> None:
 
 
 @app.command("ls")
-def ls(limit: Limit = 50, json: o.Json = False) -> None:
+def ls(limit: Limit = "50", json: o.Json = False) -> None:
     """List the newest jobs; from the journal while no node runs."""
     from detect import home
     from protocol import messages as m
+    from protocol.limits import JOBS_LISTED_MAX
     from swarmctl import asjson, history, render
     from swarmctl.client import Client, is_listening
+    from swarmctl.flags import whole
     from swarmctl.out import data, ink, wide
 
-    here = home.find()
+    here, rows = home.find(), whole("--limit", limit, 1, JOBS_LISTED_MAX, "--limit 50")
     if is_listening(here):
         with Client(here) as client:
-            listed = client.ask(m.Jobs(limit=limit), m.JobList)
+            listed = client.ask(m.Jobs(limit=rows), m.JobList)
     else:
         with history.opened(here) as journal:
-            listed = journal.jobs(limit)
+            listed = journal.jobs(rows)
     data(asjson.line(asjson.jobs(listed)) if json else render.jobs(listed, wide(), ink(sys.stdout)))
 
 

@@ -43,7 +43,10 @@ Exact = Annotated[
 
 
 def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
-    """Show what this machine has: processors, memory, devices, engines, and what is wrong."""
+    """Show what this machine has, and what is wrong with it.
+
+    Its processors, memory, devices and engines.
+    """
     import msgspec
 
     from detect.host import RecordedHost
@@ -76,7 +79,10 @@ def plan(
     root: Root = "",
     json: o.Json = False,
 ) -> None:
-    """Show what would run here and why, and each way that was refused, with its sum."""
+    """Show what would run here, and why.
+
+    And each way that was refused, with its sum.
+    """
     import os
 
     from detect import home, loads, settings
@@ -123,7 +129,7 @@ def _show(got: "Plan", known: "Model", json: bool) -> None:
 
 
 def doctor(json: o.Json = False) -> None:
-    """Check everything a node needs, each finding with the command that mends it."""
+    """Check all that a node needs; each fault with its mend."""
     import msgspec
 
     from detect import seen

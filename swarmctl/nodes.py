@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl import options as o
-from swarmctl.exits import Exit, Failure, wrong
+from swarmctl.exits import Exit, Failure
 
 if TYPE_CHECKING:
     from detect.home import Home
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from swarmctl.out import Progress
 
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for the jobs that run.")]
-Count = Annotated[int, typer.Argument(metavar="N", help="Workers that shall be there.")]
+Count = Annotated[str, typer.Argument(metavar="N", help="Workers that shall be there.")]
 
 END_S = 10.0
 """After the drain, for the workers to leave and the broker to end."""
@@ -100,14 +100,12 @@ def scale(count: Count, json: o.Json = False) -> None:
     from protocol import messages as m
     from swarmctl import asjson
     from swarmctl.client import Client
+    from swarmctl.flags import whole
     from swarmctl.out import Progress, data, talk
 
-    if not 0 <= count <= WORKERS_MAX:
-        raise wrong(
-            f"scale to {count} workers", f"a node has 0 to {WORKERS_MAX}", "swarmctl scale 1"
-        )
+    workers = whole("swarmctl scale", count, 0, WORKERS_MAX, "swarmctl scale 1")
     with Client(home.find()) as client:
-        said = client.ask(m.Scale(workers=count), m.Scaled)
+        said = client.ask(m.Scale(workers=workers), m.Scaled)
         with Progress(f"workers: {said.before} -> {said.workers}") as progress:
             _await_workers(client, said.workers, progress)
     if json:

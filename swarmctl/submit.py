@@ -160,10 +160,12 @@ def template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
     from protocol import messages as m
     from protocol.ids import JobId
     from protocol.limits import SEED_MAX
+    from swarmctl.flags import whole
 
     chosen = settings.load(home.find(), os.environ, flags)
-    if rest["seed"] is not None and not 0 <= rest["seed"] <= SEED_MAX:
-        raise wrong(f"--seed {rest['seed']}", "seeds are 31 bits", f"give 0 to {SEED_MAX}")
+    if rest["seed"] is not None:
+        drawn = "leave it out: one is drawn, and told"
+        rest = {**rest, "seed": whole("--seed", rest["seed"], 0, SEED_MAX, drawn)}
     if rest["choices"] and chosen.answer not in ("auto", "choice"):
         raise wrong(
             f"--choices with answer {chosen.answer!r}",

@@ -260,7 +260,7 @@ def test_an_argument_that_is_no_text_is_told(node, args):
 @pytest.mark.parametrize("count", ["65", str(10**30)])
 def test_more_workers_than_a_node_may_have_are_refused(node, count):
     code, _, err = node.run("scale", count)
-    assert (code, err.splitlines()[1]) == (2, "because: a node has 0 to 64")
+    assert (code, err.splitlines()[1]) == (2, "because: it takes a whole number, 0 to 64")
 
 
 def test_a_broker_that_is_stopped_is_told_and_not_waited_for(node):
