@@ -56,8 +56,11 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def lock(self) -> Path:
-        """Held by the one broker of this home; holds its process id."""
-        return self.runtime / "broker.lock"
+        """Held by the one broker of this home; holds its process id.
+
+        Beside the journal that it keeps from a second broker: the runtime folder may be cleared.
+        """
+        return self.state / "broker.lock"
 
     @property
     def key(self) -> Path:

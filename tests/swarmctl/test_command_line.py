@@ -118,7 +118,7 @@ def test_a_node_that_is_there_but_silent_is_told_and_not_waited_for(run, tmp_pat
     """As a broker is that was stopped with SIGSTOP: its socket takes connections, no more."""
     monkeypatch.setattr("swarmctl.client.Client.ask.__defaults__", (0.2,))
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "broker.lock").write_text("4711\n")
+    (tmp_path / "broker.lock").write_text("4711\n")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "run" / "broker.sock"))
         listener.listen()
