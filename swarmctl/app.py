@@ -133,8 +133,10 @@ def _fail(error: Exception) -> int:
 
 def _usage(error: Any) -> Failure:
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else "swarmctl"
-    return Failure(error.format_message(), "", f"{path} --help", Exit.USAGE)
+    if context is None:
+        return wrong(error.format_message(), "that is no use of it", "swarmctl --help")
+    path, takes = context.command_path, " ".join(context.command.collect_usage_pieces(context))
+    return wrong(error.format_message(), f"it is used as {path} {takes}", f"{path} --help")
 
 
 if __name__ == "__main__":

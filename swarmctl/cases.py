@@ -116,13 +116,16 @@ def _lines(path: str) -> Sequence[tuple[int, bytes]]:
     if not lines:
         raise wrong(f"{path} holds no question", "every line is empty", QUESTION)
     if len(lines) > QUESTIONS_MAX:
-        raise wrong(f"{path} has over {QUESTIONS_MAX} questions", "", "split it")
+        raise wrong(
+            f"{path} has over {QUESTIONS_MAX} questions", "all are held in memory", "split it"
+        )
     return lines
 
 
 def _check_type(answer_type: str, where: str) -> None:
     if answer_type not in ANSWER_TYPES:
-        raise wrong(f"{where} has the answer_type {answer_type!r}", "", ", ".join(ANSWER_TYPES))
+        known = f"there is {', '.join(ANSWER_TYPES)}"
+        raise wrong(f"{where} has the answer_type {answer_type!r}", known, "correct that line")
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], line: bytes, where: str, example: str) -> T:

@@ -90,7 +90,9 @@ def replay(job: Job, json: o.Json = False) -> None:
     report = _report(here, job)
     if report.verdict is None or not report.verdict.votes:
         raise Failure(
-            f"the job {job} has no votes to compare with", "", f"swarmctl jobs show {job}"
+            f"the job {job} has no votes to compare with",
+            "it has not ended" if report.verdict is None else "nobody answered",
+            f"swarmctl jobs show {job}",
         )
     put = r.again(report, JobId(uuid7.job_id()))
     with Client(here) as client:

@@ -92,7 +92,8 @@ def plan(
     from detect.placement.asked import limits_of
 
     if exact and root:
-        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
+        because = "llama.cpp can lay out a load on this machine only"
+        raise wrong("--exact with --root", because, "leave --exact out")
 
     flags = {
         "model": model,
@@ -179,7 +180,8 @@ def _write(path: str, answers: "Record") -> None:
     try:
         Path(path).write_bytes(dump(answers, names) + b"\n")
     except OSError as error:
-        raise Failure(f"cannot write {path}", error.strerror or str(error)) from error
+        because = error.strerror or str(error)
+        raise Failure(f"cannot write {path}", because, "--record ANOTHER") from error
 
 
 def model_facts(name: str) -> "Model":

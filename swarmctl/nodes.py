@@ -137,4 +137,5 @@ def _await_workers(client: "Client", count: int, progress: "Progress") -> None:
             return
         progress.tick()
         sleep(POLL_S)
-    raise Failure(f"{count} workers were not there in time", "", "swarmctl workers", Exit.NO_ROOM)
+    late = f"waited {START_S_MAX:.0f} s for them"
+    raise Failure(f"{count} workers are not there yet", late, "swarmctl workers", Exit.NO_ROOM)

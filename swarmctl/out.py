@@ -37,7 +37,11 @@ def data(text: str) -> None:
         raise
     except OSError as error:
         let_go()
-        raise Failure("cannot write to standard output", str(error.strerror)) from None
+        because, hint = (
+            str(error.strerror),
+            "write elsewhere; a job keeps its answer: swarmctl jobs ls",
+        )
+        raise Failure("cannot write to standard output", because, hint) from None
 
 
 def talk(text: str) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from protocol import messages as m
 from swarmctl.asjson import winner_text
-from swarmctl.text import PLAIN, Ink, pad, plural, safe_text, seconds, shorten, size, table
+from swarmctl.text import PLAIN, Ink, pad, plural, safe, safe_text, seconds, shorten, size, table
 
 KINDS = {
     "number": "numbers",
@@ -108,10 +108,11 @@ def _seeds(v: m.Verdict) -> str:
     return f"seeds for it: {' '.join(for_it)}"
 
 
-def batch_line(question: str | int, v: m.Verdict) -> str:
-    """One question of a file: id, answer, share of the votes; tab-separated."""
-    shown = answer(v)
-    return f"{question}\t{shorten(shown, 200) if shown is not None else ''}\t{v.agreement:.2f}"
+def batch_line(question: str | int, v: m.Verdict | None) -> str:
+    """One question of a file: id, answer, share of the votes; tab-separated. None: refused."""
+    shown = answer(v) if v else None
+    answered = shorten(shown, 200) if shown is not None else ""
+    return f"{safe(str(question))}\t{answered}\t{v.agreement if v else 0:.2f}"
 
 
 def batch(ends: Counter[str], why: Counter[str], there: int, ink: Ink = PLAIN) -> str:

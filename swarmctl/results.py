@@ -20,6 +20,8 @@ from swarmctl.questions import Question
 RESULTS_BYTES_MAX = 4 << 30
 """A results file that is gone on with: a million verdicts of four kilobytes."""
 
+ANOTHER = "give --out another file"
+
 WHY_MAX = 5
 """Of different reasons that are told: more is no summary."""
 
@@ -78,7 +80,7 @@ class Sink:
         if self._json:
             self._write(asjson.line({"id": question.id, **asjson.refused(said.problem)}))
         else:
-            self._write(f"{question.id}\t\t0.00")
+            self._write(render.batch_line(question.id, None))
 
     def _write(self, line: str) -> None:
         if self._file is None:
@@ -107,7 +109,7 @@ def _opened(out: str) -> IO[bytes]:
             )
         return path.open("a+b")
     except OSError as error:
-        raise wrong(f"cannot write {out}", str(error.strerror), "give --out another file") from None
+        raise wrong(f"cannot write {out}", str(error.strerror), ANOTHER) from None
 
 
 def resume(file: IO[bytes], name: str) -> set[str | int]:
@@ -117,7 +119,8 @@ def resume(file: IO[bytes], name: str) -> set[str | int]:
     """
     size = file.seek(0, os.SEEK_END)
     if size > RESULTS_BYTES_MAX:
-        raise wrong(f"{name} is over {RESULTS_BYTES_MAX} bytes", "", "give --out another file")
+        because = "its ids are read anew each time"
+        raise wrong(f"{name} is over {RESULTS_BYTES_MAX} bytes", because, ANOTHER)
     file.seek(0)
     decoder = msgspec.json.Decoder(Told)
     there: set[str | int] = set()
@@ -143,4 +146,4 @@ def _refuse_foreign(torn: bytes, number: int, name: str) -> None:
 
 
 def _no_result(number: int, name: str, because: str) -> Failure:
-    return wrong(f"line {number} of {name} is no result", because, "give --out another file")
+    return wrong(f"line {number} of {name} is no result", because, ANOTHER)

@@ -74,7 +74,8 @@ def submit(
 
 def _check_together(prompt: str | None, detach: bool, file: str | None, out: str | None) -> None:
     if file is not None and prompt is not None:
-        raise wrong("both PROMPT and --file were given", "the questions are in the file")
+        because = "the questions are in the file"
+        raise wrong("both PROMPT and --file were given", because, "leave one of them out")
     if file is not None and detach:
         raise wrong("--file with --detach", "a file's results are waited for", "leave --detach out")
     if out is not None and file is None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import messages as m
-from swarmctl import asjson
+from swarmctl import asjson, render
 from swarmctl.batch import WINDOW_MAX, Window, window_for
 from swarmctl.exits import Failure
 from swarmctl.questions import Question
@@ -73,3 +73,9 @@ def test_a_file_of_something_else_is_left_alone(raw):
     with pytest.raises(Failure, match="is no result"):
         resume(file, "out")
     assert file.getvalue() == raw
+
+
+def test_an_id_cannot_steer_a_terminal_or_break_a_column():
+    verdict = m.Verdict(job="j", outcome="failed", stopped="", asked=1)
+    for end in (verdict, None):
+        assert render.batch_line("a\tb\n\x1b[31m", end) == "a b  [31m\t\t0.00"
