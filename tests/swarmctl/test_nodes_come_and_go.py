@@ -78,6 +78,12 @@ def test_a_model_file_that_is_not_there_is_told_by_a_private_node_too(shell):
     assert list(shell.path.glob("swarm-private-*")) == []
 
 
+def test_a_model_that_is_nowhere_is_told(shell):
+    code, _, err = shell.run("up", "--detach", "--model", "gpt-9")
+    assert code == 5
+    assert "because: no model 'gpt-9': it is no file here, and no name known here" in err
+
+
 def test_in_the_foreground_workers_are_told_of_and_an_interrupt_ends_the_node(shell):
     process = shell.start("up", "--yes", stderr=subprocess.PIPE)
     with process.stderr:
