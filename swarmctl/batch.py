@@ -10,6 +10,7 @@ from protocol import messages as m
 from protocol.errors import Code
 from protocol.ids import JobId
 from swarmctl.client import Client
+from swarmctl.exits import Failure, NoBroker
 from swarmctl.follow import Follow
 from swarmctl.out import Progress, talk
 from swarmctl.questions import Question
@@ -140,7 +141,8 @@ class Batch:
 
 
 def run(client: Client, template: m.Submit, questions: Sequence[Question], sink: Sink) -> None:
-    """Ask them all. Ctrl-C cancels the jobs that are out; what was told stays told."""
+    """Ask them all. Ctrl-C, or results that cannot be written, cancel the jobs that are out; what
+    was told stays told."""
     report = client.ask(m.Status(), m.NodeReport)
     slots = sum(w.slots for w in report.workers) + sum(p.slots for p in report.peers)
     window = Window(questions, window_for(slots, template.votes))
@@ -148,7 +150,9 @@ def run(client: Client, template: m.Submit, questions: Sequence[Question], sink:
     with Progress("asking") as progress:
         try:
             batch.run(progress)
-        except KeyboardInterrupt:
+        except NoBroker:
+            raise
+        except (KeyboardInterrupt, BrokenPipeError, Failure):
             client.cancel(*batch.jobs)
             progress.clear()
             talk(

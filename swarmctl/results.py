@@ -86,8 +86,16 @@ class Sink:
         if self._file is None:
             data(line)
         else:
-            self._file.write(line.encode() + b"\n")
-            self._file.flush()  # one result is on its way to the disk before the next is asked
+            self._append(self._file, line)
+
+    @staticmethod
+    def _append(file: IO[bytes], line: str) -> None:
+        try:
+            file.write(line.encode() + b"\n")
+            file.flush()  # one result is on its way to the disk before the next is asked
+        except OSError as error:
+            hint = "make room, and run it again: it goes on where it ended"
+            raise Failure(f"cannot write {file.name}", str(error.strerror), hint) from None
 
 
 @contextlib.contextmanager
@@ -96,8 +104,30 @@ def sink(out: str | None, json: bool) -> Iterator[Sink]:
     if out is None:
         yield Sink(None, set(), json)
         return
-    with _opened(out) as file:
+    file = _opened(out)
+    try:
+        _hold(file, out)
         yield Sink(file, resume(file, out), json)
+    finally:
+        with contextlib.suppress(OSError):  # told already: each line was flushed
+            file.close()
+
+
+def _hold(file: IO[bytes], name: str) -> None:
+    """Raises Failure when another process writes results there: each would ask every question."""
+    try:
+        import fcntl
+    except ImportError:
+        return  # Windows
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        because = "another swarmctl submit writes to it"
+        raise wrong(
+            f"{name} is in use", because, "wait for its end, or give --out another"
+        ) from None
+    except OSError:
+        return  # a file system without locks
 
 
 def _opened(out: str) -> IO[bytes]:

@@ -1,9 +1,12 @@
 """The command line against a node that runs: real broker, real worker, scripted answers."""
 
+import fcntl
 import json
 import os
 import pty
+import resource
 import signal
+import subprocess
 
 import pytest
 
@@ -255,6 +258,36 @@ def test_an_argument_that_is_no_text_is_told(node, args):
     code, _, err = node.run(*args)
     assert code == 2
     assert "error: '\\udcff' is no text" in err
+
+
+def test_a_disk_without_room_for_results_is_told_and_what_is_there_is_gone_on_with(
+    node, questions, tmp_path
+):
+    out = tmp_path / "results.jsonl"
+    run = ["submit", "-n", "2", "--file", str(questions), "--out", str(out)]
+
+    def small():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    with node.start(*run, stderr=subprocess.PIPE, preexec_fn=small) as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"error: cannot write {out}\nbecause: File too large\nhint: make room" in err.decode()
+    assert b"Traceback" not in err
+    assert all(job.state == "done" for job in node.jobs())
+    assert node.run(*run)[0] == 0
+    lines = out.read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == list(range(1, 13))
+
+
+def test_two_commands_do_not_write_to_one_file_of_results(node, questions, tmp_path):
+    out = tmp_path / "results.jsonl"
+    with out.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        code, _, err = node.run("submit", "--file", str(questions), "--out", str(out))
+    assert code == 2
+    assert f"error: {out} is in use\nbecause: another swarmctl submit" in err
 
 
 @pytest.mark.parametrize("count", ["65", str(10**30)])
