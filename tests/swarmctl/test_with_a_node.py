@@ -166,13 +166,11 @@ def test_an_interrupt_cancels_the_job_and_not_only_the_client(slow_node, number)
     assert report.verdict.outcome == "cancelled"
 
 
-def test_on_a_terminal_votes_are_told_as_they_arrive(node):
+def on_a_terminal(node, *args):
+    """The exit code of a command, and what a terminal was sent by it."""
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as reader:
-        process = node.start(
-            "submit", "Live?", "-n", "4", "--seed", "1", "--stop", "all",
-            stdin=theirs, stdout=theirs, stderr=theirs,
-        )  # fmt: skip
+        process = node.start(*args, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         shown = b""
         try:
@@ -180,11 +178,26 @@ def test_on_a_terminal_votes_are_told_as_they_arrive(node):
                 shown += part
         except OSError:
             pass  # Linux says EIO when the last writer has gone
-    assert process.wait(10) == 0
-    lines = shown.decode().splitlines()
+    return process.wait(10), shown.decode()
+
+
+def test_on_a_terminal_votes_are_told_as_they_arrive(node):
+    args = ("submit", "Live?", "-n", "4", "--seed", "1", "--stop", "all")
+    code, shown = on_a_terminal(node, *args)
+    assert code == 0
+    lines = shown.splitlines()
     assert sum("seat " in line and "seed " in line for line in lines) == 4
-    assert "\x1b[32mdecided\x1b[0m by" in shown.decode()
+    assert "\x1b[32mdecided\x1b[0m by" in shown
     assert "42" in lines
+
+
+def test_on_a_terminal_a_file_tells_how_far_it_is(node, questions, tmp_path):
+    out = str(tmp_path / "results.jsonl")
+    args = ("submit", "--file", str(questions), "--out", out, "-n", "12", "--stop", "all")
+    code, shown = on_a_terminal(node, *args)
+    assert code == 0
+    assert " of 12 answered, " in shown
+    assert shown.endswith("\r\x1b[2K12 questions asked: 12 decided\r\n")
 
 
 QUESTIONS = [{"prompt": f"What is {i} plus 1?", "answer": str(i + 1)} for i in range(12)]
