@@ -55,11 +55,16 @@ def is_listening(home: Home) -> bool:
 
 
 def broker_pid(home: Home) -> int | None:
-    """The process id in the lock file, for people to read; None when there is none."""
+    """The process id in the lock file; None when there is none."""
     try:
         return int(home.lock.read_text().strip())
     except (OSError, ValueError):
         return None
+
+
+def broker_shown(home: Home) -> str:
+    """The broker's process id for people to read, or the command that finds it out."""
+    return str(broker_pid(home) or f"$(fuser {home.socket})")
 
 
 def refusal(problem: Problem) -> Failure:
@@ -193,7 +198,7 @@ class Client:
         return []
 
     def _silent(self) -> NoBroker:
-        pid = broker_pid(self._home)
+        pid = broker_shown(self._home)
         if not is_listening(self._home):
             return NoBroker("the node has ended", f"nobody listens on {self._home.socket} any more")
         return NoBroker(

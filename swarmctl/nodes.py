@@ -78,12 +78,12 @@ def down(now: Now = False, json: o.Json = False) -> None:
 def _await_end(home: "Home", within_s: float, progress: "Progress") -> None:
     from time import monotonic, sleep
 
-    from swarmctl.client import broker_pid, is_listening
+    from swarmctl.client import broker_shown, is_listening
 
     deadline_at = monotonic() + within_s
     while is_listening(home):
         if monotonic() >= deadline_at:
-            pid = broker_pid(home)
+            pid = broker_shown(home)
             raise Failure(
                 f"the node has not ended within {within_s:.0f} s",
                 f"its broker is process {pid}",

@@ -104,12 +104,12 @@ def _confirmed() -> bool:
 
 def _refuse_second(home: "Home") -> None:
     """Raises Failure when a node runs here, and HomeError when no socket can be there."""
-    from swarmctl.client import broker_pid, is_listening
+    from swarmctl.client import broker_shown, is_listening
 
     if is_listening(home):
         raise Failure(
             "a node runs here already",
-            f"its broker is process {broker_pid(home)}",
+            f"its broker is process {broker_shown(home)}",
             "swarmctl status, swarmctl scale N, or swarmctl down first",
         )
 

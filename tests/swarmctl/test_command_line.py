@@ -339,3 +339,14 @@ def test_a_letter_that_stdout_cannot_say_is_written_escaped(tmp_path):
     done = swarmctl("config", home=tmp_path, SWARM_NAME="dän", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert rb"d\xe4n" in done.stdout
+
+
+def test_a_broker_whose_lock_was_removed_is_told_of_by_what_finds_it(run, tmp_path):
+    (tmp_path / "run").mkdir(mode=0o700)
+    path = tmp_path / "run" / "broker.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        code, _, stderr = run("up", "--yes")
+    assert code == 1
+    assert f"because: its broker is process $(fuser {path})" in stderr
