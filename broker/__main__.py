@@ -69,10 +69,10 @@ def _run(args: argparse.Namespace) -> int:
             1,
             "a broker already runs on this home",
             f"process {other.pid} holds {here.lock}",
-            "use it, end it with `swarmctl down`, or set SWARM_HOME to another folder",
+            f"use it, end it (swarmctl down, or kill {other.pid}), or set SWARM_HOME elsewhere",
         ) from None
     except home.HomeError as error:
-        raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
+        raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     _calm_collector()
     with held:
         core, kept = _core(here, chosen)
@@ -83,13 +83,17 @@ def _run(args: argparse.Namespace) -> int:
         descriptors.make_room()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         router = _bound(context, here)
+        watch = address.Watch(here.socket)
         try:
-            shell = service.Service(core, router, supervisor, kept, learner, lifeline=args.lifeline)
+            shell = service.Service(
+                core, router, supervisor, kept, learner, watch=watch, lifeline=args.lifeline
+            )
             shell.run(chosen.workers)
         finally:
             router.close()
             context.term()
-            here.socket.unlink(missing_ok=True)
+            if watch.is_ours():
+                here.socket.unlink(missing_ok=True)
     return 0
 
 
@@ -134,7 +138,8 @@ def _core(here: home.Home, chosen: settings.Settings) -> tuple[Broker, Journal |
         print(f"note: {note}", file=sys.stderr)
     core.handle(Noted(notes), time.monotonic())
     if restored:
-        print(f"note: {restored} unfinished jobs were taken up", file=sys.stderr)
+        jobs = "1 unfinished job was" if restored == 1 else f"{restored} unfinished jobs were"
+        print(f"note: {jobs} taken up", file=sys.stderr)
     return core, kept
 
 
@@ -149,14 +154,14 @@ def _calm_collector() -> None:
 
 
 def _configure(args: argparse.Namespace) -> tuple[home.Home, settings.Settings]:
-    here = home.find()
     flags = {name: value for name, value in vars(args).items() if name not in ("lifeline", "plan")}
     try:
+        here = home.find()
         chosen = settings.load(here, os.environ, flags)
         home.prepare(here)
         _ = here.address
     except home.HomeError as error:
-        raise _Failure(EXIT_CONFIG, error.seen, "", error.hint) from None
+        raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     except SettingsError as error:
         raise _Failure(EXIT_CONFIG, error.seen, error.because, error.hint) from None
     return here, chosen

@@ -48,6 +48,24 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[by
     return router
 
 
+class Watch:
+    """Whether clients still find the socket that we bound: somebody may clear the folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._bound = self._there()
+
+    def is_ours(self) -> bool:
+        """Whether what lies at the path is what we bound there."""
+        return self._there() == self._bound
+
+    def _there(self) -> int | None:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
+
+
 def _refuse_if_in_use(path: Path) -> None:
     if path.exists() and not path.is_socket():
         raise AddressInUse(f"{path} is there, and is no socket")

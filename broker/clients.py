@@ -21,6 +21,14 @@ JOURNAL_RETRY_S = 5.0
 RETRY_S_MAX = 60.0
 """The longest "retry after": by then the picture is another one."""
 
+DRAINING = Problem(
+    Code.DRAINING,
+    "the node is about to end",
+    "it was told to, and only finishes what runs",
+    "start it again: swarmctl up",
+)
+MOST = f"a node has 0 to {WORKERS_MAX}"
+
 
 def submit(state: State, route: Route, said: m.Submit, now: float) -> None:
     """Take a job, or say why not. The same job id again is the same job."""
@@ -86,7 +94,7 @@ def _listen(state: State, route: Route, job: Job, watch: bool) -> None:
 
 def _no_room(state: State, route: Route, said: m.Submit, now: float) -> Problem | None:
     if state.draining:
-        return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
+        return DRAINING
     if state.refusal:
         return state.refusal
     reason = state.jobs.full(admission.chars_of(said), route)
@@ -170,8 +178,8 @@ def _known(state: State, route: Route, job_id: JobId) -> Job | None:
         problem = Problem(
             Code.NOT_FOUND,
             f"no job {job_id[:60]!r}",
-            "it was never accepted here, or its verdict was kept long enough",
-            "see `swarmctl jobs ls`",
+            "it was never accepted here, or its result was kept long enough",
+            "swarmctl jobs ls",
         )
         state.out.append(Send(route, m.Rejected(problem, job_id)))
     return job
@@ -236,9 +244,9 @@ def grow(state: State, workers: int) -> None:
 
 def _no_scale(state: State, workers: int) -> Problem | None:
     if state.draining:
-        return Problem(Code.DRAINING, "the node is about to end", "", "start it again: swarmctl up")
+        return DRAINING
     if not 0 <= workers <= WORKERS_MAX:
-        return Problem(Code.INVALID, f"scale to {workers} workers", "", f"give 0 to {WORKERS_MAX}")
+        return Problem(Code.INVALID, f"scale to {workers} workers", MOST, "swarmctl scale 1")
     return None
 
 

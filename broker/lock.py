@@ -44,7 +44,8 @@ def hold(path: Path) -> IO[str]:
 
 def _unusable(path: Path, error: OSError) -> HomeError:
     return HomeError(
-        f"cannot lock {path}: {error.strerror}",
+        f"cannot lock {path}",
+        str(error.strerror),
         "set SWARM_HOME to a folder that you may write, on a file system with locks",
     )
 

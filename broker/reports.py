@@ -90,12 +90,16 @@ def _child(child: Child, voter: Voter | None) -> m.WorkerReport:
 
 
 def job_list(state: State, limit: int, now: float) -> m.JobList:
-    """The newest jobs first, open ones before done ones of the same age."""
+    """The newest jobs first, open ones before done ones of the same age.
+
+    Results that are in the journal alone are counted as more: it is not read for a list.
+    """
     count = max(0, min(limit, JOBS_LISTED_MAX))
     every = [*state.jobs.done.values(), *state.jobs.open.values()]
     every.sort(key=lambda job: job.accepted_at, reverse=True)
     rows = tuple(_row(job, now) for job in every[:count])
-    return m.JobList(rows, more=len(every) - len(rows))
+    total = len(every) if state.kept is None else len(state.jobs.open) + len(state.kept)
+    return m.JobList(rows, more=total - len(rows))
 
 
 def _row(job: Job, now: float) -> m.JobRow:

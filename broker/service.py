@@ -15,6 +15,7 @@ from typing import assert_never
 
 import zmq
 
+from broker.address import Watch
 from broker.ballast import Ballast
 from broker.core import Broker
 from broker.events import (
@@ -50,6 +51,9 @@ DRAINED_MAX = 256
 RETRY_S = 0.02
 """How soon to look again at a listener whose queue was full, or a worker that is nearly gone."""
 
+LOOK_S = 5.0
+"""Between two looks at whether clients still find us."""
+
 _NOBLOCK = int(zmq.NOBLOCK)  # a plain number: converting the flag costs a microsecond
 
 CHILD_GRACE_S = 2.0
@@ -67,9 +71,12 @@ class Service:
         journal: Journal | None,
         learner: Learner,
         *,
+        watch: Watch,
         lifeline: bool,
     ) -> None:
         """`journal`: None keeps jobs in memory only. `lifeline`: end when standard input closes."""
+        self._watch = watch
+        self._look_at = time.monotonic() + LOOK_S
         self._core = core
         self._router = router
         self._supervisor = supervisor
@@ -110,15 +117,19 @@ class Service:
         self._stops += 1
         self._wakeup.send(b"!")
 
-    def _turn(self) -> None:
-        wait_s = self._core.next_deadline() - time.monotonic()
+    def _wait_s(self) -> float:
+        """How long there is nothing to do unless something comes."""
+        wait_s = min(self._core.next_deadline(), self._look_at) - time.monotonic()
         if self._scribe is not None and self._scribe.busy:
             wait_s = 0.0
         if self._outbox.stuck or self._supervisor.waits:
             wait_s = min(wait_s, RETRY_S)
         if self._outbox.held_until is not None:
             wait_s = min(wait_s, self._outbox.held_until - time.monotonic())
-        for source, _ in self._poller.poll(max(0, math.ceil(wait_s * 1000))):
+        return wait_s
+
+    def _turn(self) -> None:
+        for source, _ in self._poller.poll(max(0, math.ceil(self._wait_s() * 1000))):
             if source is self._router:
                 self._drain()
             else:
@@ -127,10 +138,21 @@ class Service:
             self._handle(exited)
         if time.monotonic() >= self._core.next_deadline():
             self._handle(Tick())
+        self._look()
         if self._scribe is not None:
             self._settle(self._scribe)
         for route in self._outbox.flush(time.monotonic()):
             self._handle(Unreachable(route))
+
+    def _look(self) -> None:
+        """End, as a signal would make us, when nobody new could ever reach us."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_S
+        if not self._watch.is_ours():
+            self._look_at = math.inf
+            print("error: this node's socket was removed; the node ends", file=sys.stderr)
+            self._handle(StopAsked())
 
     def _settle(self, scribe: Scribe) -> None:
         """Commit what this turn wrote, then let go what it said; again for what came of that."""

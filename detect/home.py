@@ -19,12 +19,14 @@ SOCKET_PATH_BYTES_MAX = 107
 
 
 class HomeError(Exception):
-    """The folder cannot be used: what was seen, and what to do next."""
+    """The folder cannot be used: what was seen, why not, and what to do next."""
 
-    def __init__(self, seen: str, hint: str) -> None:
-        super().__init__(seen)
-        self.seen = seen
-        self.hint = hint
+    def __init__(self, seen: str, because: str, hint: str) -> None:
+        super().__init__(f"{seen}: {because}")
+        self.seen, self.because, self.hint = seen, because, hint
+
+
+ELSEWHERE = "set SWARM_HOME to a folder that you may write"
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -46,15 +48,19 @@ class Home(msgspec.Struct, frozen=True):
         length = len(os.fsencode(path))
         if length > SOCKET_PATH_BYTES_MAX:
             raise HomeError(
-                f"the socket's path is {length} bytes long, over {SOCKET_PATH_BYTES_MAX}: {path}",
+                f"the path {path} is too long for a socket",
+                f"it has {length} bytes, and the system takes {SOCKET_PATH_BYTES_MAX}",
                 "set SWARM_HOME to a shorter folder, such as ~/.swarm",
             )
         return f"ipc://{path}"
 
     @property
     def lock(self) -> Path:
-        """Held by the one broker of this home; holds its process id."""
-        return self.runtime / "broker.lock"
+        """Held by the one broker of this home; holds its process id.
+
+        Beside the journal that it keeps from a second broker: the runtime folder may be cleared.
+        """
+        return self.state / "broker.lock"
 
     @property
     def key(self) -> Path:
@@ -83,9 +89,9 @@ class Home(msgspec.Struct, frozen=True):
 
 
 def find(env: Mapping[str, str] = os.environ) -> Home:
-    """The home that this environment asks for."""
+    """The home that this environment asks for. Raises HomeError for a ~user that nobody is."""
     if root := env.get("SWARM_HOME"):
-        path = Path(root).expanduser().absolute()
+        path = _expanded(root).absolute()
         return Home(state=path, config=path, runtime=path / "run")
     if "com.termux" in env.get("PREFIX", ""):
         path = Path(env["HOME"]) / f".{APP}"
@@ -95,6 +101,15 @@ def find(env: Mapping[str, str] = os.environ) -> Home:
     dirs = PlatformDirs(APP, appauthor=False)
     state = dirs.user_data_path
     return Home(state=state, config=dirs.user_config_path, runtime=state / "run")
+
+
+def _expanded(root: str) -> Path:
+    try:
+        return Path(root).expanduser()
+    except RuntimeError:
+        raise HomeError(
+            f"SWARM_HOME is {root!r}", f"{Path(root).parts[0]} is no user's folder", ELSEWHERE
+        ) from None
 
 
 def prepare(home: Home) -> None:
@@ -108,13 +123,10 @@ def prepare(home: Home) -> None:
             owner = folder.stat()
         except OSError as error:
             raise HomeError(
-                f"cannot use the folder {folder}: {error.strerror}",
-                "set SWARM_HOME to a folder that you may write",
+                f"cannot use the folder {folder}", str(error.strerror), ELSEWHERE
             ) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise HomeError(
-                f"cannot write to {folder}", "set SWARM_HOME to a folder that you may write"
-            )
+            raise HomeError(f"cannot write to {folder}", "its permissions forbid it", ELSEWHERE)
         if folder == home.runtime:
             _close(folder, owner)
 
@@ -125,7 +137,8 @@ def _close(folder: Path, seen: os.stat_result) -> None:
         return  # Windows: the user's profile folder is private by its access list
     if seen.st_uid != os.getuid():
         raise HomeError(
-            f"{folder} belongs to user {seen.st_uid}, not to you ({os.getuid()})",
+            f"{folder} belongs to user {seen.st_uid}",
+            f"you are user {os.getuid()}, and whoever owns it could pose as your node",
             "remove it, or set SWARM_HOME to a folder of your own",
         )
     if stat.S_IMODE(seen.st_mode) & 0o077:

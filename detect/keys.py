@@ -53,6 +53,18 @@ def duration_s(text: str) -> float:
     return float(number) * units[unit]
 
 
+def shown(key: Key, value: Value) -> str:
+    """A value as it can be written in config.toml (without quotes) or after the flag."""
+    if value is None:
+        return "auto"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if key.field.endswith("_s") and isinstance(value, float):
+        hours, rest = divmod(value, 3600)
+        return f"{hours:g}h" if hours and not rest else f"{value:g}s"
+    return str(value)
+
+
 def _whole(low: int, high: int) -> Callable[[Value], Value]:
     def take(value: Value) -> Value:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -140,7 +152,9 @@ def _options(field: str, words: tuple[str, ...]) -> Key:
 
 
 KEYS: dict[str, Key] = {
-    "name": Key("name", f"text of up to {NAME_BYTES_MAX} bytes", str, _text(NAME_BYTES_MAX)),
+    "name": Key(
+        "name", f"printable text of up to {NAME_BYTES_MAX} bytes", str, _text(NAME_BYTES_MAX)
+    ),
     "workers": Key("workers", f"0 to {WORKERS_MAX}", int, _whole(0, WORKERS_MAX)),
     "durability": _options("durability", DURABILITIES),
     "keep": Key("keep", "100 to 1000000 results", int, _whole(100, 1_000_000)),

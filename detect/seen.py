@@ -48,7 +48,7 @@ def _home() -> tuple[Home | None, str, str]:
         prepare(home)
         home.address  # noqa: B018 - raises when the socket's path is too long
     except HomeError as wrong:
-        return None, wrong.seen, wrong.hint
+        return None, str(wrong), wrong.hint
     return home, "", ""
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from detect import tables
 from detect.home import Home
-from detect.keys import KEYS, NAME_BYTES_MAX, Key, Value
+from detect.keys import KEYS, NAME_BYTES_MAX, Key, Value, shown
 from detect.tables import FLAG, Given, SettingsError
 
 CONFIG_BYTES_MAX = 64 << 10
@@ -85,8 +85,9 @@ def _taken(name: str, given: Given) -> Value:
 
 
 def _default(key: Key) -> str:
-    value = getattr(Settings(), key.field)
-    return "auto" if value is None else str(value)
+    if key.field == "name":
+        return "this machine's host name"
+    return shown(key, getattr(Settings(), key.field))
 
 
 def _unknown(name: str, given: Given) -> SettingsError:

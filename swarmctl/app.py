@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from swarmctl import config, evaluate, jobs, machine, models, nodes, submit, up
-from swarmctl.exits import Exit, Failure
+from swarmctl import config, evaluate, jobs, machine, models, nodes, streams, submit, up
+from swarmctl.exits import Exit, Failure, wrong
 
 # Typer keeps Click's exceptions private; every one that a user can cause is one of these.
 (UsageError,) = typer.BadParameter.__bases__
@@ -30,7 +30,18 @@ class _Command(_QuickHelp, TyperCommand):
 
 
 class _Group(_QuickHelp, TyperGroup):
-    pass
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise _no_command(args[0], ctx.command_path, self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def _no_command(name: str, path: str, known: list[str]) -> Failure:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    hint = f"{path} {near[0]}" if near else f"{path} --help"
+    return wrong(f"No such command {name!r}", f"there is {', '.join(known)}", hint)
 
 
 COMMANDS = (
@@ -66,8 +77,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for command in COMMANDS:
         app.command(cls=_Command)(command)
     app.command("eval", cls=_Command)(evaluate.evaluate)
-    app.add_typer(jobs.app, name="jobs")
-    app.add_typer(models.app, name="models")
+    app.add_typer(jobs.app, name="jobs", cls=_Group)
+    app.add_typer(models.app, name="models", cls=_Group)
     return app
 
 
@@ -83,6 +94,7 @@ def _start(
 
 def main() -> int:
     """Run the command line that this process was given; its exit code."""
+    streams.open_all()
     try:
         code = build(sys.argv[1:])(prog_name="swarmctl", standalone_mode=False)
     except KeyboardInterrupt:
@@ -90,7 +102,8 @@ def main() -> int:
     except typer.Abort:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        return _nobody_reads()
+        streams.let_go()  # stdout was closed, as by `head`
+        return Exit.FAILED
     except Exception as error:
         return _fail(error)
     return code if isinstance(code, int) else Exit.DONE
@@ -109,7 +122,7 @@ def _fail(error: Exception) -> int:
             code = Exit.USAGE if error.by_flag else Exit.CONFIGURATION
             failure = Failure(error.seen, error.because, error.hint, code)
         case HomeError():
-            failure = Failure(error.seen, "", error.hint, Exit.CONFIGURATION)
+            failure = Failure(error.seen, error.because, error.hint, Exit.CONFIGURATION)
         case _ if isinstance(error, UsageError):
             failure = _usage(error)
         case _:
@@ -120,14 +133,10 @@ def _fail(error: Exception) -> int:
 
 def _usage(error: Any) -> Failure:
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else "swarmctl"
-    return Failure(error.format_message(), "", f"{path} --help", Exit.USAGE)
-
-
-def _nobody_reads() -> int:
-    """Stdout was closed, as by `head`. Python would complain once more when it flushes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.FAILED
+    if context is None:
+        return wrong(error.format_message(), "that is no use of it", "swarmctl --help")
+    path, takes = context.command_path, " ".join(context.command.collect_usage_pieces(context))
+    return wrong(error.format_message(), f"it is used as {path} {takes}", f"{path} --help")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from protocol import messages as m
 from protocol.errors import Code
 from protocol.ids import JobId
 from swarmctl.client import Client
+from swarmctl.exits import Failure, NoBroker
 from swarmctl.follow import Follow
 from swarmctl.out import Progress, talk
 from swarmctl.questions import Question
@@ -71,8 +72,11 @@ class Window:
 class Batch:
     """The conversation about one file of questions. Shell."""
 
-    def __init__(self, client: Client, template: m.Submit, window: Window, sink: Sink) -> None:
+    def __init__(
+        self, client: Client, template: m.Submit, window: Window, sink: Sink, total: int
+    ) -> None:
         self._client = client
+        self._total = total
         self._template = template
         self._window = window
         self._sink = sink
@@ -94,7 +98,7 @@ class Batch:
             for said in self._client.listen(self._follow, wait_s, progress.tick):
                 self._hear(said)
                 self._fill()
-                progress.say(f"{self.told} answered, {len(self.jobs)} being asked")
+                progress.say(f"{self.told} of {self._total} answered, {len(self.jobs)} being asked")
             if not self.jobs:
                 self._client.receive(BUSY_S)  # all were refused as busy
             self._fill()
@@ -140,15 +144,18 @@ class Batch:
 
 
 def run(client: Client, template: m.Submit, questions: Sequence[Question], sink: Sink) -> None:
-    """Ask them all. Ctrl-C cancels the jobs that are out; what was told stays told."""
+    """Ask them all. Ctrl-C, or results that cannot be written, cancel the jobs that are out; what
+    was told stays told."""
     report = client.ask(m.Status(), m.NodeReport)
     slots = sum(w.slots for w in report.workers) + sum(p.slots for p in report.peers)
     window = Window(questions, window_for(slots, template.votes))
-    batch = Batch(client, template, window, sink)
+    batch = Batch(client, template, window, sink, len(questions))
     with Progress("asking") as progress:
         try:
             batch.run(progress)
-        except KeyboardInterrupt:
+        except NoBroker:
+            raise
+        except (KeyboardInterrupt, BrokenPipeError, Failure):
             client.cancel(*batch.jobs)
             progress.clear()
             talk(

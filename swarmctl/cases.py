@@ -121,24 +121,31 @@ def _lines(path: str) -> Sequence[tuple[int, bytes]]:
     if not lines:
         raise wrong(f"{path} holds no question", "every line is empty", QUESTION)
     if len(lines) > QUESTIONS_MAX:
-        raise wrong(f"{path} has over {QUESTIONS_MAX} questions", "", "split it")
+        raise wrong(
+            f"{path} has over {QUESTIONS_MAX} questions", "all are held in memory", "split it"
+        )
     return lines
 
 
 def _check(answer_type: str, answer: Known, choices: Sequence[str], where: str) -> None:
     """Refuse what no vote could be right on, before anybody is asked."""
     if answer_type not in ANSWER_TYPES:
-        raise wrong(f"{where} has the answer_type {answer_type!r}", "", ", ".join(ANSWER_TYPES))
+        there_is = f"there is {', '.join(ANSWER_TYPES)}"
+        raise wrong(f"{where} has the answer_type {answer_type!r}", there_is, "correct that line")
     if not known(answer).strip():
         raise wrong(f"{where} has an empty answer", "no vote could be right", QUESTION)
     if choices and extract(known(answer), "choice", choices) is None:
-        raise wrong(f"{where}: {known(answer)!r} is none of its choices", "", "; ".join(choices))
+        there_is = f"there is {'; '.join(choices)}"
+        raise wrong(
+            f"{where}: {known(answer)!r} is none of its choices", there_is, "correct that line"
+        )
 
 
 def _check_votes(votes: Sequence[Sample], where: str) -> None:
     for vote in votes:
         if vote.finish not in FINISHES:
-            raise wrong(f"{where} has the finish {vote.finish!r}", "", ", ".join(FINISHES))
+            there_is = f"there is {', '.join(FINISHES)}"
+            raise wrong(f"{where} has the finish {vote.finish!r}", there_is, "correct that line")
         if vote.tokens < 0 or vote.time_s < 0:
             raise wrong(f"{where} has a vote of less than nothing", "tokens and time_s", RECORDED)
 

@@ -20,7 +20,7 @@ from protocol import messages as m
 from protocol.errors import FrameError, Problem, WrongVersion
 from protocol.ids import JobId
 from protocol.limits import FRAME_BYTES_MAX
-from swarmctl.exits import CODES, Exit, Failure, NoBroker
+from swarmctl.exits import CODES, Exit, Failure, NoBroker, wrong
 from swarmctl.follow import Follow
 
 SILENCE_S = 3.0
@@ -42,7 +42,11 @@ M = TypeVar("M", bound=m.Message)
 
 
 def is_listening(home: Home) -> bool:
-    """Whether any process listens on the node's socket: a stale file or none is no broker."""
+    """Whether any process listens on the node's socket: a stale file or none is no broker.
+
+    Raises HomeError when no socket can be there.
+    """
+    home.address  # noqa: B018 - raises HomeError
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         code = probe.connect_ex(str(home.socket))
@@ -51,11 +55,16 @@ def is_listening(home: Home) -> bool:
 
 
 def broker_pid(home: Home) -> int | None:
-    """The process id in the lock file, for people to read; None when there is none."""
+    """The process id in the lock file; None when there is none."""
     try:
         return int(home.lock.read_text().strip())
     except (OSError, ValueError):
         return None
+
+
+def broker_shown(home: Home) -> str:
+    """The broker's process id for people to read, or the command that finds it out."""
+    return str(broker_pid(home) or f"$(fuser {home.socket})")
 
 
 def refusal(problem: Problem) -> Failure:
@@ -98,10 +107,14 @@ class Client:
         self._context.destroy(linger=self._linger_ms)
 
     def send(self, *said: m.Message) -> None:
-        """Say these. Raises NoBroker when nobody has taken a frame for FRAMES_MAX frames."""
+        """Say these. Raises NoBroker when nobody has taken a frame for FRAMES_MAX frames, and
+        Failure for what was typed in bytes that are no text: Python passes them on."""
         try:
             for frame in frames.pack([frames.encode(message) for message in said]):
                 self._socket.send(frame, zmq.NOBLOCK)
+        except UnicodeEncodeError as error:
+            seen = f"{error.object[:60]!r} is no text"
+            raise wrong(seen, str(error.reason), "give it as UTF-8 text") from None
         except zmq.Again:
             raise self._silent() from None
 
@@ -185,7 +198,7 @@ class Client:
         return []
 
     def _silent(self) -> NoBroker:
-        pid = broker_pid(self._home)
+        pid = broker_shown(self._home)
         if not is_listening(self._home):
             return NoBroker("the node has ended", f"nobody listens on {self._home.socket} any more")
         return NoBroker(

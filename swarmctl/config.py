@@ -6,11 +6,11 @@ from swarmctl import options as o
 
 
 def config(json: o.Json = False) -> None:
-    """Show each setting with where its value came from: default, file or variable."""
+    """Show each setting, and where its value came from."""
     import os
 
     from detect import home, settings
-    from detect.keys import KEYS
+    from detect.keys import KEYS, shown
     from swarmctl import asjson, render
     from swarmctl.out import data, ink, talk, wide
 
@@ -26,8 +26,8 @@ def config(json: o.Json = False) -> None:
         }
         data(asjson.line({"home": folders, "settings": listed, "notes": chosen.notes}))
         return
-    shown = [(name, "auto" if value is None else str(value), why) for name, value, why in rows]
+    told = [(name, shown(KEYS[name], value), source) for name, value, source in rows]
     talk(f"file: {here.config / 'config.toml'}\nhome: {here.state}")
-    data(render.settings(shown, wide(), ink(sys.stdout)))
+    data(render.settings(told, wide(), ink(sys.stdout)))
     for note in chosen.notes:
         talk(f"note: {note}")

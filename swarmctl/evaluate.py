@@ -21,7 +21,7 @@ SEED = 1
 File = Annotated[
     str | None,
     typer.Argument(
-        metavar="[FILE]",
+        metavar="FILE",
         help='One question a line, {"prompt": …, "answer": …}, and optional id, choices, '
         "answer_type; - is standard input.",
     ),
@@ -59,20 +59,13 @@ def evaluate(
     local: o.Local = False,
     json: o.Json = False,
 ) -> None:
-    """Compare one sample with the vote, on questions whose answers you know.
+    """Compare one sample with the vote, on answers that you know.
 
     Tells accuracy, the gain with its interval, tokens and time, by model and answer type. Every
     seat is waited for, so that each number of seats can be told. The node learns from it how far to
     trust a share of its votes (swarmctl models info).
     """
-    if (file is None) == (recorded is None):
-        raise wrong(
-            "give a file of questions, or --recorded FILE", "one of them", "swarmctl eval q.jsonl"
-        )
-    if recorded is not None and record is not None:
-        raise wrong("--record with --recorded", "nothing new would be recorded")
-    if plot is not None and not plot.lower().endswith(".svg"):
-        raise wrong(f"--plot {plot}", "the drawing is SVG, whatever its name", "--plot FILE.svg")
+    _refuse_misuse(file, recorded, record, plot)
     flags = {
         "votes": votes,
         "answer": answer,
@@ -92,6 +85,21 @@ def evaluate(
         rest = {"choices": (), "schema": "", "system": system, "seed": seed, "model": model}
         found, refused = _ask(file, flags, rest, record)
     _tell(found, refused, plot, json)
+
+
+def _refuse_misuse(
+    file: str | None, recorded: str | None, record: str | None, plot: str | None
+) -> None:
+    if (file is None) == (recorded is None):
+        raise wrong(
+            "give a file of questions, or --recorded FILE", "one of them", "swarmctl eval q.jsonl"
+        )
+    if recorded is not None and record is not None:
+        raise wrong(
+            "--record with --recorded", "nothing new would be recorded", "leave --record out"
+        )
+    if plot is not None and not plot.lower().endswith(".svg"):
+        raise wrong(f"--plot {plot}", "the drawing is SVG, whatever its name", "--plot FILE.svg")
 
 
 def _ask(

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, wait for, cancel and replay jobs.", invoke_without_command=True)
 
 Job = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `jobs ls` shows it.")]
-JobList = Annotated[list[str], typer.Argument(metavar="JOB…", help="Job ids.")]
-Limit = Annotated[int, typer.Option(help="Rows at most.", min=1, max=1000)]
+JobList = Annotated[list[str], typer.Argument(metavar="JOB", help="Job ids.")]
+Limit = Annotated[str, typer.Option(help="Rows at most, 1 to 1000.", metavar="N")]
 Timeout = Annotated[
-    str | None, typer.Option(help="Stop waiting after 60s, 2m, 1h; the job goes on.")
+    str | None,
+    typer.Option(help="Stop waiting after 60s, 2m, 1h; the job goes on.", metavar="TIME"),
 ]
 
 
@@ -30,21 +31,23 @@ def _start(context: typer.Context) -> None:
 
 
 @app.command("ls")
-def ls(limit: Limit = 50, json: o.Json = False) -> None:
+def ls(limit: Limit = "50", json: o.Json = False) -> None:
     """List the newest jobs; from the journal while no node runs."""
     from detect import home
     from protocol import messages as m
+    from protocol.limits import JOBS_LISTED_MAX
     from swarmctl import asjson, history, render
     from swarmctl.client import Client, is_listening
+    from swarmctl.flags import whole
     from swarmctl.out import data, ink, wide
 
-    here = home.find()
+    here, rows = home.find(), whole("--limit", limit, 1, JOBS_LISTED_MAX, "--limit 50")
     if is_listening(here):
         with Client(here) as client:
-            listed = client.ask(m.Jobs(limit=limit), m.JobList)
+            listed = client.ask(m.Jobs(limit=rows), m.JobList)
     else:
         with history.opened(here) as journal:
-            listed = journal.jobs(limit)
+            listed = journal.jobs(rows)
     data(asjson.line(asjson.jobs(listed)) if json else render.jobs(listed, wide(), ink(sys.stdout)))
 
 
@@ -87,7 +90,9 @@ def replay(job: Job, json: o.Json = False) -> None:
     report = _report(here, job)
     if report.verdict is None or not report.verdict.votes:
         raise Failure(
-            f"the job {job} has no votes to compare with", "", f"swarmctl jobs show {job}"
+            f"the job {job} has no votes to compare with",
+            "it has not ended" if report.verdict is None else "nobody answered",
+            f"swarmctl jobs show {job}",
         )
     put = r.again(report, JobId(uuid7.job_id()))
     with Client(here) as client:
@@ -109,14 +114,12 @@ def wait(jobs: JobList, timeout: Timeout = None, json: o.Json = False) -> None:
     from time import monotonic
 
     from detect import home
-    from detect.keys import duration_s
     from swarmctl.client import Client, is_listening
+    from swarmctl.flags import duration_s
     from swarmctl.out import fail
 
-    try:
-        until_at = monotonic() + (duration_s(timeout) if timeout else float("inf"))
-    except ValueError:
-        raise typer.BadParameter(f"--timeout {timeout!r} is no duration: 60s, 2m, 1h") from None
+    wait_s = float("inf") if timeout is None else duration_s("--timeout", timeout, or_zero=True)
+    until_at = monotonic() + wait_s
     codes = []
     here = home.find()
     if not is_listening(here):
@@ -162,9 +165,16 @@ def _wait_one(client: "Client", job: str, left_s: float, json: bool) -> int:
     from swarmctl import ask
     from swarmctl.client import exit_code
 
-    verdict = ask.wait(client, m.Wait(job=JobId(job)), max(0.0, left_s))
+    verdict = ask.wait(client, m.Wait(job=JobId(job)), left_s) if left_s > 0 else None
+    if verdict is None:  # the time is over, and may have been before this job's turn to be told
+        verdict = client.ask(m.Show(job=JobId(job)), m.JobReport).verdict
     if verdict is None:
-        raise Failure(f"the job {job} has not ended yet", "the time to wait is over", "", 6)
+        raise Failure(
+            f"the job {job} has not ended yet",
+            "the time to wait is over",
+            f"swarmctl jobs wait {job}",
+            Exit.EXPIRED,
+        )
     _tell(verdict, json)
     client.ack(verdict.job)
     return exit_code(verdict)

@@ -44,7 +44,8 @@ def refuse_misuse(job: m.Submit, asks_agreement: bool) -> None:
     if job.votes == 1:
         raise wrong("--judge with one vote", "there is nothing to compare", "-n 4")
     if asks_agreement:
-        raise wrong("--judge with --min-agreement", "texts of prose hardly ever agree", "")
+        because = "texts of prose hardly ever agree"
+        raise wrong("--judge with --min-agreement", because, "leave --min-agreement out")
 
 
 def refuse_absent(model: str, client: Client) -> None:

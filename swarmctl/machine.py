@@ -44,7 +44,10 @@ Exact = Annotated[
 
 
 def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
-    """Show what this machine has: processors, memory, devices, engines, and what is wrong."""
+    """Show what this machine has, and what is wrong with it.
+
+    Its processors, memory, devices and engines.
+    """
     import msgspec
 
     from swarmctl import asjson, machine_text
@@ -75,7 +78,10 @@ def plan(
     root: Root = "",
     json: o.Json = False,
 ) -> None:
-    """Show what would run here and why, and each way that was refused, with its sum."""
+    """Show what would run here, and why.
+
+    And each way that was refused, with its sum.
+    """
     import os
 
     from detect import home, loads, settings
@@ -83,7 +89,8 @@ def plan(
     from detect.placement.asked import limits_of
 
     if exact and root:
-        raise wrong("--exact with --root", "llama.cpp can lay out a load on this machine only")
+        because = "llama.cpp can lay out a load on this machine only"
+        raise wrong("--exact with --root", because, "leave --exact out")
 
     flags = {
         "model": model,
@@ -120,7 +127,7 @@ def _show(got: "Plan", known: "Model", json: bool) -> None:
 
 
 def doctor(json: o.Json = False) -> None:
-    """Check everything a node needs, each finding with the command that mends it."""
+    """Check all that a node needs; each fault with its mend."""
     import msgspec
 
     from detect import seen
@@ -184,7 +191,8 @@ def _write(path: str, answers: "Record") -> None:
     try:
         Path(path).write_bytes(dump(answers, names) + b"\n")
     except OSError as error:
-        raise Failure(f"cannot write {path}", error.strerror or str(error)) from error
+        because = error.strerror or str(error)
+        raise Failure(f"cannot write {path}", because, "--record ANOTHER") from error
 
 
 def model_facts(name: str) -> "Model":

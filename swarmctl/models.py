@@ -11,7 +11,7 @@ from swarmctl.exits import Exit, Failure
 app = typer.Typer(help="What is known of models.", invoke_without_command=True)
 
 Model = Annotated[
-    str | None, typer.Argument(metavar="[MODEL]", help="A name or a digest; without: all.")
+    str | None, typer.Argument(metavar="MODEL", help="A name or a digest; without: all.")
 ]
 
 
@@ -23,10 +23,11 @@ def _start(context: typer.Context) -> None:
 
 @app.command("info")
 def info(model: Model = None, json: o.Json = False) -> None:
-    """Show how reliable each model has been, by answer type, and what its votes weigh.
+    """Show how reliable each model has been.
 
-    Learned from the votes of past jobs in which several models took part; no answer is looked up.
-    Then what a share of the votes is worth here: how often such a winner is right.
+    By answer type, and what its votes weigh. Learned from the votes of past jobs in which several
+    models took part; no answer is looked up. Then what a share of the votes is
+    worth here: how often such a winner is right.
     """
     from detect import home
     from protocol import messages as m

@@ -104,7 +104,10 @@ def wait_until_ready(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_S)
     raise Failure(
-        f"no worker was ready within {START_S_MAX:.0f} s", "", "swarmctl status", Exit.NO_ROOM
+        f"no worker was ready within {START_S_MAX:.0f} s",
+        "its model is still being loaded",
+        "swarmctl up --detach --model abacus, the built-in model",
+        Exit.NO_ROOM,
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from swarmctl.out import Progress
 
 Now = Annotated[bool, typer.Option("--now", help="Do not wait for the jobs that run.")]
-Count = Annotated[int, typer.Argument(metavar="N", help="Workers that shall be there.")]
+Count = Annotated[str, typer.Argument(metavar="N", help="Workers that shall be there.")]
 
 END_S = 10.0
 """After the drain, for the workers to leave and the broker to end."""
@@ -78,12 +78,12 @@ def down(now: Now = False, json: o.Json = False) -> None:
 def _await_end(home: "Home", within_s: float, progress: "Progress") -> None:
     from time import monotonic, sleep
 
-    from swarmctl.client import broker_pid, is_listening
+    from swarmctl.client import broker_shown, is_listening
 
     deadline_at = monotonic() + within_s
     while is_listening(home):
         if monotonic() >= deadline_at:
-            pid = broker_pid(home)
+            pid = broker_shown(home)
             raise Failure(
                 f"the node has not ended within {within_s:.0f} s",
                 f"its broker is process {pid}",
@@ -96,13 +96,16 @@ def _await_end(home: "Home", within_s: float, progress: "Progress") -> None:
 def scale(count: Count, json: o.Json = False) -> None:
     """Start or drain workers until N are there."""
     from detect import home
+    from detect.keys import WORKERS_MAX
     from protocol import messages as m
     from swarmctl import asjson
     from swarmctl.client import Client
+    from swarmctl.flags import whole
     from swarmctl.out import Progress, data, talk
 
+    workers = whole("swarmctl scale", count, 0, WORKERS_MAX, "swarmctl scale 1")
     with Client(home.find()) as client:
-        said = client.ask(m.Scale(workers=count), m.Scaled)
+        said = client.ask(m.Scale(workers=workers), m.Scaled)
         with Progress(f"workers: {said.before} -> {said.workers}") as progress:
             _await_workers(client, said.workers, progress)
     if json:
@@ -134,4 +137,5 @@ def _await_workers(client: "Client", count: int, progress: "Progress") -> None:
             return
         progress.tick()
         sleep(POLL_S)
-    raise Failure(f"{count} workers were not there in time", "", "swarmctl workers", Exit.NO_ROOM)
+    late = f"waited {START_S_MAX:.0f} s for them"
+    raise Failure(f"{count} workers are not there yet", late, "swarmctl workers", Exit.NO_ROOM)

@@ -1,20 +1,24 @@
-"""The flags of `submit` and `up`: one name, one sentence each. Defaults are in detect.settings."""
+"""The flags of `submit` and `up`: one name, one sentence each. Defaults are in detect.settings.
+
+Numbers are taken as text: the settings read them, and say what a wrong one should be in our words.
+"""
 
 from typing import Annotated
 
 import typer
 
 Prompt = Annotated[
-    str | None, typer.Argument(metavar="[PROMPT|-]", help="The question; - reads standard input.")
+    str | None, typer.Argument(metavar="PROMPT|-", help="The question; - reads standard input.")
 ]
 Votes = Annotated[
-    int | None, typer.Option("--votes", "-n", help="Votes to ask for, 1 to 64. [8]", metavar="N")
+    str | None, typer.Option("--votes", "-n", help="Votes to ask for, 1 to 64. [8]", metavar="N")
 ]
 Answer = Annotated[
     str | None,
     typer.Option(
         help="What is compared: auto, number, choice, label, latex, literal, json, tool, code "
-        "or text. [auto]"
+        "or text. [auto]",
+        metavar="TYPE",
     ),
 ]
 Choices = Annotated[
@@ -27,24 +31,29 @@ Schema = Annotated[
         metavar="FILE",
     ),
 ]
-System = Annotated[str, typer.Option(help="System text before the question.")]
+System = Annotated[str, typer.Option(help="System text before the question.", metavar="TEXT")]
 Temperature = Annotated[
-    float | None, typer.Option(help="0 to 5; at 0 one model has one vote. [0.8]")
+    str | None, typer.Option(help="0 to 5; at 0 one model has one vote. [0.8]", metavar="T")
 ]
-MaxTokens = Annotated[int | None, typer.Option(help="Tokens of one answer at most. [512]")]
+MaxTokens = Annotated[
+    str | None, typer.Option(help="Tokens of one answer at most. [512]", metavar="N")
+]
 Seed = Annotated[
-    int | None, typer.Option(help="Of the first seat; the others follow from it. [drawn]")
+    str | None, typer.Option(help="Of the first seat; the others follow. [drawn]", metavar="N")
 ]
-Model = Annotated[str, typer.Option(help="Only voters with this model.")]
+Model = Annotated[str, typer.Option(help="Only voters with this model.", metavar="MODEL")]
 Stop = Annotated[
     str | None,
-    typer.Option(help="When to stop counting: fast, saving (fewer tokens) or all. [fast]"),
+    typer.Option(
+        help="When to stop counting: fast, saving (fewer tokens) or all. [fast]", metavar="MODE"
+    ),
 ]
 Timeout = Annotated[
     str | None, typer.Option(help="60s, 2m, 1h; the job ends then. [60s]", metavar="TIME")
 ]
 MinAgreement = Annotated[
-    float | None, typer.Option(help="Below this share of the votes there is no verdict. [0]")
+    str | None,
+    typer.Option(help="Below this share of the votes there is no verdict. [0]", metavar="SHARE"),
 ]
 Check = Annotated[
     str | None,
@@ -68,41 +77,51 @@ Local = Annotated[bool, typer.Option("--local", help="Only voters of this node."
 Detach = Annotated[bool, typer.Option("--detach", help="Print the job id and leave.")]
 File = Annotated[
     str | None,
-    typer.Option(help='Ask each line, {"prompt": …, "id": …}; - is standard input.'),
+    typer.Option(
+        help='Ask each line, {"prompt": …, "id": …}; - is standard input.', metavar="FILE"
+    ),
 ]
 Out = Annotated[
     str | None,
-    typer.Option(help="With --file: append results here; run again to go on where it ended."),
+    typer.Option(
+        help="With --file: append results here; run again to go on where it ended.", metavar="FILE"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 Workers = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--workers",
         "--instances",
         help="Processes, each with a model of its own. Several use memory several times; "
         "they help across devices, or where one must not stop the others. [1]",
+        metavar="N",
     ),
 ]
 Slots = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         help="Seeds that one worker decodes in one batch: the prompt is computed once for all, "
-        "and eight give 2 to 3.5 times the tokens of one on a CPU. [8]"
+        "and eight give 2 to 3.5 times the tokens of one on a CPU. [8]",
+        metavar="N",
     ),
 ]
 Load = Annotated[
-    str | None, typer.Option("--model", help="The model to load: a name or a file. [abacus]")
+    str | None,
+    typer.Option("--model", help="The model to load: a name or a file. [abacus]", metavar="MODEL"),
 ]
-Engine = Annotated[str | None, typer.Option(help="auto, llamacpp or scripted. [auto]")]
+Engine = Annotated[
+    str | None, typer.Option(help="auto, llamacpp or scripted. [auto]", metavar="ENGINE")
+]
 GpuLayers = Annotated[
-    str | None, typer.Option(help="Layers on the GPU: auto, all or a number. [auto]")
+    str | None, typer.Option(help="Layers on the GPU: auto, all or a number. [auto]", metavar="N")
 ]
 TensorSplit = Annotated[
     str | None,
     typer.Option(
-        help="One worker over all GPUs, each with its share of the layers: auto or 3,1. [auto]"
+        help="One worker over all GPUs, each with its share of the layers: auto or 3,1. [auto]",
+        metavar="SHARES",
     ),
 ]
 Integrated = Annotated[
@@ -113,13 +132,19 @@ Integrated = Annotated[
     ),
 ]
 Context = Annotated[
-    str | None, typer.Option(help="Tokens of prompt and answer together: auto or a number. [auto]")
+    str | None,
+    typer.Option(
+        help="Tokens of prompt and answer together: auto or a number. [auto]", metavar="N"
+    ),
 ]
-Name = Annotated[str | None, typer.Option(help="The node's name. [the host's name]")]
+Name = Annotated[
+    str | None, typer.Option(help="The node's name. [the host's name]", metavar="NAME")
+]
 Durability = Annotated[
     str | None,
     typer.Option(
         help="What accepted jobs survive: none, process (the death of any process) or power "
-        "(a power cut: an fsync each time). [process]"
+        "(a power cut: an fsync each time). [process]",
+        metavar="WHAT",
     ),
 ]

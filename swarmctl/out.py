@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from swarmctl.exits import Failure
+from swarmctl.streams import let_go
 from swarmctl.text import PLAIN, Ink, failure, shorten
 
 QUIET_S = 1.0
@@ -28,9 +29,19 @@ def ink(stream: TextIO, env: Mapping[str, str] = os.environ) -> Ink:
 
 
 def data(text: str) -> None:
-    """What was asked for, on stdout."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """What was asked for, on stdout. Raises Failure when there is no room for it."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        let_go()
+        because, hint = (
+            str(error.strerror),
+            "write elsewhere; a job keeps its answer: swarmctl jobs ls",
+        )
+        raise Failure("cannot write to standard output", because, hint) from None
 
 
 def talk(text: str) -> None:

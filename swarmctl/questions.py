@@ -1,5 +1,6 @@
 """What is asked: from the command line, from standard input, or from a file of questions."""
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ FILE_BYTES_MAX = 256 << 20
 QUESTIONS_MAX = 1_000_000
 """In one file: beyond this, split it."""
 
+LINE = '{"prompt": "What is 6 times 7?", "id": "q1"}'
 EXAMPLE = "swarmctl submit 'What is 6 times 7?'"
 
 
@@ -54,7 +56,7 @@ def decode(raw: bytes, where: str) -> str:
         seen = f"a zero byte at character {at}"
     except UnicodeDecodeError as error:
         if error.start >= PROMPT_BYTES_MAX - 3 and len(raw) > PROMPT_BYTES_MAX:
-            raise _too_large(len(raw)) from None  # cut in mid-character by our own bound
+            raise _too_large(len(raw), where) from None  # cut in mid-character by our own bound
         seen = f"byte 0x{raw[error.start]:02x} at position {error.start} is not UTF-8"
     raise wrong(f"{where} is no text", seen, "give the question as UTF-8 text")
 
@@ -68,14 +70,14 @@ def checked(text: str, where: str) -> str:
     if not text.strip():
         raise wrong("the question is empty", f"{where} holds no text", EXAMPLE)
     if size > PROMPT_BYTES_MAX:
-        raise _too_large(size)
+        raise _too_large(size, where)
     return text
 
 
-def _too_large(size: int) -> Failure:
+def _too_large(size: int, where: str) -> Failure:
     return wrong(
         f"the question is over {PROMPT_BYTES_MAX} bytes",
-        f"at least {size} bytes came in",
+        f"{where} holds at least {size}",
         "shorten it, or split it into several questions",
     )
 
@@ -94,10 +96,11 @@ def contents(path: str, bytes_max: int = FILE_BYTES_MAX) -> bytes:
             with Path(path).open("rb") as opened:
                 raw = opened.read(bytes_max + 1)
     except OSError as error:
-        raise wrong(f"cannot read {path}", str(error.strerror)) from None
+        raise wrong(f"cannot read {path}", str(error.strerror), "give another file") from None
     if len(raw) > bytes_max:
-        raise wrong(f"{path} is over {bytes_max} bytes", "", "split it, or make it shorter")
-    return raw
+        because = "it is held in memory"
+        raise wrong(f"{path} is over {bytes_max} bytes", because, "split it, or make it shorter")
+    return raw.removeprefix(codecs.BOM_UTF8)  # as some editors begin a file
 
 
 def parse(raw: bytes, where: str) -> list[Question]:
@@ -119,9 +122,10 @@ def parse(raw: bytes, where: str) -> list[Question]:
         lines[question.id] = number
         questions.append(question)
         if len(questions) > QUESTIONS_MAX:
-            raise wrong(f"{where} has over {QUESTIONS_MAX} questions", "", "split it")
+            because = "all are held in memory"
+            raise wrong(f"{where} has over {QUESTIONS_MAX} questions", because, "split it")
     if not questions:
-        raise wrong(f"{where} holds no question", "every line is empty")
+        raise wrong(f"{where} holds no question", "every line is empty", f"write {LINE}")
     return questions
 
 
@@ -131,6 +135,5 @@ def _question(
     try:
         read = decoder.decode(line)
     except (ValueError, RecursionError) as error:
-        hint = '{"prompt": "What is 6 times 7?", "id": "q1"}'
-        raise wrong(f"{where} is no question", str(error), f"write it as {hint}") from None
+        raise wrong(f"{where} is no question", str(error), f"write it as {LINE}") from None
     return Question(number if read.id is None else read.id, checked(read.prompt, where))

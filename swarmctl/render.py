@@ -4,7 +4,7 @@ from collections import Counter
 
 from protocol import messages as m
 from swarmctl.asjson import winner_text
-from swarmctl.text import PLAIN, Ink, pad, plural, safe_text, seconds, shorten, size, table
+from swarmctl.text import PLAIN, Ink, pad, plural, safe, safe_text, seconds, shorten, size, table
 
 KINDS = {
     "number": "numbers",
@@ -108,10 +108,20 @@ def _seeds(v: m.Verdict) -> str:
     return f"seeds for it: {' '.join(for_it)}"
 
 
-def batch_line(question: str | int, v: m.Verdict) -> str:
-    """One question of a file: id, answer, share of the votes; tab-separated."""
-    shown = answer(v)
-    return f"{question}\t{shorten(shown, 200) if shown is not None else ''}\t{v.agreement:.2f}"
+def batch_line(question: str | int, v: m.Verdict | None) -> str:
+    """One question of a file: id, answer, share of the votes; tab-separated. None: refused."""
+    shown = answer(v) if v else None
+    answered = shorten(shown, 200) if shown is not None else ""
+    return f"{safe(str(question))}\t{answered}\t{v.agreement if v else 0:.2f}"
+
+
+def batch(ends: Counter[str], why: Counter[str], there: int, ink: Ink = PLAIN) -> str:
+    """How a file of questions ended, and why some have no verdict; `there`: results from before."""
+    said = ", ".join(f"{count} {end}" for end, count in ends.most_common())
+    known = f"; {there} already answered" if there else ""
+    lines = [f"{plural(ends.total(), 'question')} asked" + (f": {said}" if said else "") + known]
+    lines += [f"  {ink.yellow(f'{count} ×')} {safe_text(reason)}" for reason, count in why.items()]
+    return "\n".join(lines)
 
 
 def status(r: m.NodeReport, columns: int | None, ink: Ink = PLAIN) -> str:
@@ -139,7 +149,7 @@ WORKER_HEAD = (
 
 
 def workers(r: m.NodeReport, columns: int | None, ink: Ink = PLAIN) -> str:
-    """One line a worker, failed ones with their reason."""
+    """One line a worker; where the terminal's edge cuts what is wrong with one, it follows."""
     if not r.workers:
         return "no worker: swarmctl scale 1"
     rows = [
@@ -157,7 +167,10 @@ def workers(r: m.NodeReport, columns: int | None, ink: Ink = PLAIN) -> str:
         )
         for w in r.workers
     ]
-    return _headed(table(WORKER_HEAD, rows, columns), ink)
+    shown = _headed(table(WORKER_HEAD, rows, columns), ink)
+    cut = [w for w in r.workers if w.reason and " ".join(safe_text(w.reason).split()) not in shown]
+    wrong = [f"{ink.yellow(f'{w.id} {w.state}:')} {safe_text(w.reason)}" for w in cut]
+    return "\n".join([shown, *(wrong if columns else [])])
 
 
 def _why(w: m.WorkerReport) -> str:
@@ -242,23 +255,29 @@ def job(r: m.JobReport, ink: Ink = PLAIN) -> str:
 
 
 def _life(r: m.JobReport) -> list[tuple[str, str]]:
-    """Each seat's coming and going, by time; those that never had a voter come last."""
+    """Each seat's coming and going, by time; those that never had a voter come last.
+
+    Of one millisecond: seats are given, votes come in, the verdict is given, the rest is recalled.
+    """
     votes = {vote.seat: vote for vote in r.verdict.votes} if r.verdict else {}
-    happened: list[tuple[float, str]] = [(0.0, "accepted")]
+    happened = [("0.000", 0, "accepted")]
     never: list[tuple[str, str]] = []
     for seat in r.seats:
         name = f"seat {seat.seat} (seed {seat.seed})"
         again = f", attempt {seat.attempts}" if seat.attempts > 1 else ""
         if seat.seated_s is not None:
-            happened.append((seat.seated_s, f"{name} -> {seat.worker or 'nobody'}{again}"))
+            said = f"{name} -> {seat.worker or 'nobody'}{again}"
+            happened.append((f"{seat.seated_s:.3f}", 1, said))
         if seat.ended_s is not None:
-            happened.append((seat.ended_s, f"{name} {_end(seat, votes.get(seat.seat))}"))
+            said = f"{name} {_end(seat, votes.get(seat.seat))}"
+            happened.append((f"{seat.ended_s:.3f}", 4 if seat.state == "cancelled" else 2, said))
         elif seat.seated_s is None:
             never.append(("-", f"{name} {seat.state} {seat.reason}".rstrip()))
     if r.verdict:
-        happened.append((r.verdict.time_s, f"verdict: {r.verdict.outcome}, {r.verdict.stopped}"))
-    happened.sort(key=lambda item: item[0])
-    return [(f"{moment:.3f} s", said) for moment, said in happened] + never
+        said = f"verdict: {r.verdict.outcome}, {r.verdict.stopped}"
+        happened.append((f"{r.verdict.time_s:.3f}", 3, said))
+    happened.sort(key=lambda item: (float(item[0]), item[1]))
+    return [(f"{moment} s", said) for moment, _, said in happened] + never
 
 
 def _end(seat: m.SeatReport, vote: m.VoteRecord | None) -> str:

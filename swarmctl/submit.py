@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from swarmctl.check import Checker
     from swarmctl.client import Client
     from swarmctl.judge import Judge
+    from swarmctl.results import Sink
 
 
 def submit(
@@ -73,7 +74,8 @@ def submit(
 
 def _check_together(prompt: str | None, detach: bool, file: str | None, out: str | None) -> None:
     if file is not None and prompt is not None:
-        raise wrong("both PROMPT and --file were given", "the questions are in the file")
+        because = "the questions are in the file"
+        raise wrong("both PROMPT and --file were given", because, "leave one of them out")
     if file is not None and detach:
         raise wrong("--file with --detach", "a file's results are waited for", "leave --detach out")
     if out is not None and file is None:
@@ -110,18 +112,12 @@ def _judge_alone(judge: str | None, check: str | None, detach: bool, file: str |
 
 def _command(check: str | None, timeout: str | None) -> tuple[str, float] | None:
     """The user's command and the seconds that one run of it may take."""
-    from detect.keys import duration_s
     from swarmctl.check import TIMEOUT_S
+    from swarmctl.flags import duration_s
 
     if check is None:
         return None
-    try:
-        seconds = TIMEOUT_S if timeout is None else duration_s(timeout)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise wrong(f"--check-timeout {timeout!r}", "it is no duration above 0", "500ms, 10s, 2m")
-    return check, seconds
+    return check, TIMEOUT_S if timeout is None else duration_s("--check-timeout", timeout)
 
 
 def _allowed(choices: str | None, schema: str | None) -> dict[str, Any]:
@@ -165,10 +161,12 @@ def template(flags: dict[str, Any], rest: dict[str, Any]) -> "m.Submit":
     from protocol import messages as m
     from protocol.ids import JobId
     from protocol.limits import SEED_MAX
+    from swarmctl.flags import whole
 
     chosen = settings.load(home.find(), os.environ, flags)
-    if rest["seed"] is not None and not 0 <= rest["seed"] <= SEED_MAX:
-        raise wrong(f"--seed {rest['seed']}", "seeds are 31 bits", f"give 0 to {SEED_MAX}")
+    if rest["seed"] is not None:
+        drawn = "leave it out: one is drawn, and told"
+        rest = {**rest, "seed": whole("--seed", rest["seed"], 0, SEED_MAX, drawn)}
     if rest["choices"] and chosen.answer not in ("auto", "choice"):
         raise wrong(
             f"--choices with answer {chosen.answer!r}",
@@ -342,7 +340,19 @@ def _submit_file(
         if left:
             with any_node(asking) as (client, job):
                 batch.run(client, job, left, sink)
-    raise typer.Exit(Exit.FAILED if sink.failed else Exit.DONE)
+    if out is not None or not json:
+        _tell_ends(sink, len(asked) - len(left))
+    raise typer.Exit(sink.code)
+
+
+def _tell_ends(sink: "Sink", there: int) -> None:
+    from swarmctl import render
+    from swarmctl.client import refusal
+    from swarmctl.out import fail, ink, talk
+
+    talk(render.batch(sink.ends, sink.why, there, ink(sys.stderr)))
+    for problem in sink.problems.values():
+        fail(refusal(problem))
 
 
 @contextlib.contextmanager
@@ -357,7 +367,6 @@ def any_node(job: "m.Submit") -> "Iterator[tuple[Client, m.Submit]]":
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the job too, like Ctrl-C
     ours: Home = home.find()
-    ours.address  # noqa: B018 - raises HomeError when no socket can be there
     if is_listening(ours):
         with Client(ours) as client:
             yield client, job

@@ -10,7 +10,7 @@ from swarmctl.exits import Exit, Failure
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from detect.home import Home
     from protocol import messages as m
@@ -104,13 +104,12 @@ def _confirmed() -> bool:
 
 def _refuse_second(home: "Home") -> None:
     """Raises Failure when a node runs here, and HomeError when no socket can be there."""
-    from swarmctl.client import broker_pid, is_listening
+    from swarmctl.client import broker_shown, is_listening
 
-    home.address  # noqa: B018 - raises HomeError
     if is_listening(home):
         raise Failure(
             "a node runs here already",
-            f"its broker is process {broker_pid(home)}",
+            f"its broker is process {broker_shown(home)}",
             "swarmctl status, swarmctl scale N, or swarmctl down first",
         )
 
@@ -149,17 +148,22 @@ def _attached(home: "Home", flags: "Mapping[str, object]") -> int:
         # Not by sys.stderr: the signal may have come in the midst of a write to it.
         os.write(sys.stderr.fileno(), f"{said}\n".encode())
 
+    def insist() -> None:
+        # Two signals that reach a process together are one to it, so the second is said again.
+        if ends > 1:
+            process.terminate()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     try:
-        _watch(home, process)
+        _watch(home, process, insist)
     finally:
         node.stop(process, GRACE_S)
     return Exit.DONE if ends and process.returncode == 0 else max(process.returncode, 0) or ends
 
 
-def _watch(home: "Home", process: "subprocess.Popen[bytes]") -> None:
-    """Tell of each worker that comes, fails or goes, until the broker ends.
+def _watch(home: "Home", process: "subprocess.Popen[bytes]", insist: "Callable[[], None]") -> None:
+    """Tell of each worker that comes, fails or goes, until the broker ends; `insist` now and then.
 
     Raises Failure when every worker has failed and none was ever ready: a node that never worked
     ends with the reason, one that did is kept for `scale`.
@@ -176,6 +180,7 @@ def _watch(home: "Home", process: "subprocess.Popen[bytes]") -> None:
     with contextlib.ExitStack() as stack:
         client: Client | None = None
         while process.poll() is None:
+            insist()
             if client is None and is_listening(home):
                 client = stack.enter_context(Client(home))
             if client and (report := _report(client)):

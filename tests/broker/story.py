@@ -38,6 +38,16 @@ from protocol.records import JobAccepted, JobsForgotten, Record, VerdictGiven
 STEP_S = 0.25  # how finely `pass` lets time go by
 
 
+def reported(said: m.NodeReport | m.JobList) -> str:
+    if isinstance(said, m.JobList):
+        return f"{len(said.jobs)} told, {said.more} more"
+    rows = "; ".join(
+        f"{w.id} {w.state} busy={w.busy} restarts={w.restarts} {w.reason}".strip()
+        for w in said.workers
+    )
+    return " | ".join([rows, *said.notes])
+
+
 class Story:
     """One run of the core under a script."""
 
@@ -240,12 +250,8 @@ class Story:
                 return f"{name} {said.job} {vote}, leader {said.leader}"
             case m.Stop():
                 return f"{name} now={said.now} {said.reason}"
-            case m.NodeReport():
-                rows = "; ".join(
-                    f"{w.id} {w.state} busy={w.busy} restarts={w.restarts} {w.reason}".strip()
-                    for w in said.workers
-                )
-                return " | ".join([f"{name} {rows}", *said.notes])
+            case m.NodeReport() | m.JobList():
+                return f"{name} {reported(said)}"
             case _:
                 return name
 

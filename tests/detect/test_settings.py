@@ -235,3 +235,28 @@ def test_a_mistake_in_any_table_is_found_today(home, text, seen, allowed):
     assert seen in caught.value.seen
     assert allowed in caught.value.because
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("timeout", 60.0, "60s"),
+        ("timeout", 0.5, "0.5s"),
+        ("keep_for", 604_800.0, "168h"),
+        ("context", None, "auto"),
+        ("local", False, "false"),
+        ("temperature", 0.8, "0.8"),
+    ],
+)
+def test_a_value_is_shown_as_it_may_be_written(name, value, text):
+    key = KEYS[name]
+    assert keys.shown(key, value) == text
+    assert key.take(key.parse(text)) == value
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[31m", "x" * 64])
+def test_a_name_that_cannot_be_shown_is_told_with_what_it_may_be(name):
+    with pytest.raises(SettingsError) as wrong:
+        merge(from_flags({"name": name}))
+    assert wrong.value.because == "name takes printable text of up to 63 bytes"
+    assert wrong.value.hint.endswith("the default is this machine's host name")

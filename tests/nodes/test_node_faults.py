@@ -1,6 +1,7 @@
 """What happens to a real node when something dies, hangs, or is wrong: real processes, sockets."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,26 @@ def test_case_18_a_second_broker_refuses_and_the_first_is_not_harmed() -> None:
         assert node.ask(votes=2).answer == "42"
 
 
+def test_case_18_a_second_broker_refuses_when_the_socket_of_the_first_was_removed() -> None:
+    """Else both would bring the journal's unfinished jobs to a verdict."""
+    with running(*scripted("answers=42")) as node:
+        shutil.rmtree(node.home / "run")
+        second = broker_on(node.home)
+        assert second.returncode == 1
+        assert f"process {node.pid} holds" in second.stderr
+        assert f"kill {node.pid}" in second.stderr
+        assert node.ask(votes=2).answer == "42"
+
+
+def test_case_20_a_broker_whose_socket_was_removed_finishes_what_runs_and_ends() -> None:
+    with running(*scripted("answers=42;tokens=100;step_s=0.06")) as node:
+        node.submit(votes=2)
+        shutil.rmtree(node.home / "run")
+        assert node.hear(m.Verdict).outcome == "decided"
+        assert node.wait() == 0
+        assert "this node's socket was removed" in node.stderr.read_text()
+
+
 def test_case_19_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> None:
     with running(*scripted("answers=42")) as node:
         node.signal(signal.SIGKILL)
@@ -43,7 +64,7 @@ def test_case_19_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> N
 def test_case_20_an_address_in_use_is_refused_and_not_taken_over() -> None:
     """libzmq would unlink the socket, live or not, and its owner would never hear of anyone."""
     with running(*scripted("answers=42")) as node:
-        (node.home / "run" / "broker.lock").unlink()  # so that the lock tells nothing
+        (node.home / "broker.lock").unlink()  # so that the lock tells nothing
         second = broker_on(node.home)
         assert second.returncode == 1
         assert "another program listens on" in second.stderr

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import messages as m
+from swarmctl import asjson, render
 from swarmctl.batch import WINDOW_MAX, Window, window_for
 from swarmctl.exits import Failure
 from swarmctl.questions import Question
@@ -43,20 +44,38 @@ def test_there_are_as_many_jobs_out_as_keep_the_slots_busy(slots, votes, jobs):
     assert jobs <= WINDOW_MAX
 
 
-def test_a_torn_last_line_is_dropped_and_the_rest_is_there():
-    file = io.BytesIO(b'{"id": 1, "answer": "2"}\n{"id": "b"}\n{"id": 3, "ans')
+def a_result(question):
+    """A line as `--out` writes it."""
+    return asjson.line({"id": question, "outcome": "decided", "answer": "2"}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("cut", [1, 10, 17, 30])
+def test_a_torn_last_line_is_dropped_and_the_rest_is_there(cut):
+    whole = a_result(1) + a_result("b")
+    file = io.BytesIO(whole + a_result(3)[:cut])
     assert resume(file, "out") == {1, "b"}
-    assert file.getvalue() == b'{"id": 1, "answer": "2"}\n{"id": "b"}\n'
-    assert file.tell() == len(file.getvalue())
+    assert file.getvalue() == whole
+    assert file.tell() == len(whole)
 
 
 def test_a_new_file_holds_nothing():
     assert resume(io.BytesIO(), "out") == set()
 
 
-@pytest.mark.parametrize("raw", [b"hello\n", b'{"id": 1}\n{"answer": 2}\n', b"\xff\n"])
+QUESTION = b'{"id": 1, "prompt": "What is 6 times 7?"}'
+
+
+@pytest.mark.parametrize(
+    "raw", [b"hello\n", b"hello", QUESTION + b"\n", QUESTION, a_result(1) + QUESTION, b"\xff\n"]
+)
 def test_a_file_of_something_else_is_left_alone(raw):
     file = io.BytesIO(raw)
     with pytest.raises(Failure, match="is no result"):
         resume(file, "out")
     assert file.getvalue() == raw
+
+
+def test_an_id_cannot_steer_a_terminal_or_break_a_column():
+    verdict = m.Verdict(job="j", outcome="failed", stopped="", asked=1)
+    for end in (verdict, None):
+        assert render.batch_line("a\tb\n\x1b[31m", end) == "a b  [31m\t\t0.00"

@@ -36,8 +36,8 @@ def run(tmp_path, monkeypatch, capsys):
     """The command line in this process, where none of it needs a process of its own."""
     from swarmctl import app
 
-    def call(*args):
-        monkeypatch.setenv("SWARM_HOME", str(tmp_path))
+    def call(*args, home=tmp_path):
+        monkeypatch.setenv("SWARM_HOME", str(home))
         monkeypatch.setattr(sys, "argv", ["swarmctl", *args])
         code = app.main()
         said = capsys.readouterr()
@@ -83,11 +83,42 @@ def test_help_goes_to_stdout(args, run):
     assert stdout.startswith("Usage: swarmctl")
 
 
+@pytest.mark.parametrize("args", [[], ["jobs"], ["models"]])
+def test_each_command_is_told_of_in_one_line_that_is_whole(args, run):
+    assert "..." not in run(*args, "--help")[1].partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [(["submitt"], "submit"), (["jobs", "sho"], "jobs show"), (["frobnicate"], "--help")],
+)
+def test_a_command_that_is_none_is_told_with_the_nearest(args, hint, run):
+    code, _, stderr = run(*args)
+    assert (code, stderr.splitlines()[2]) == (2, f"hint: swarmctl {hint}")
+
+
+WRONG_NUMBERS = [
+    (["submit", "-n", "x", "q"], "--votes 'x'", "votes takes 1 to 64"),
+    (["submit", "--temperature", "hot", "q"], "--temperature 'hot'", "temperature takes 0 to 5"),
+    (["submit", "--seed", "1.5", "q"], "--seed '1.5'", "it takes a whole number, 0 to 2147483647"),
+    (["up", "--workers", "many"], "--workers 'many'", "workers takes 0 to 64"),
+    (["scale", "two"], "swarmctl scale 'two'", "it takes a whole number, 0 to 64"),
+    (["jobs", "ls", "--limit", "0"], "--limit '0'", "it takes a whole number, 1 to 1000"),
+]
+
+
+@pytest.mark.parametrize(("args", "seen", "because"), WRONG_NUMBERS)
+def test_a_number_that_is_none_is_told_with_what_it_may_be(args, seen, because, run):
+    code, stdout, stderr = run(*args)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(f"error: {seen}\nbecause: {because}\nhint: ")
+
+
 def test_a_node_that_is_there_but_silent_is_told_and_not_waited_for(run, tmp_path, monkeypatch):
     """As a broker is that was stopped with SIGSTOP: its socket takes connections, no more."""
     monkeypatch.setattr("swarmctl.client.Client.ask.__defaults__", (0.2,))
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "broker.lock").write_text("4711\n")
+    (tmp_path / "broker.lock").write_text("4711\n")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "run" / "broker.sock"))
         listener.listen()
@@ -125,12 +156,12 @@ WRONG_USAGE = [
     (["submit", " \n"], "error: the question is empty"),
     (["submit", "-n", "0", "x"], "error: --votes '0'\nbecause: votes takes 1 to 64"),
     (["submit", "--votes", "65", "x"], "error: --votes '65'\nbecause: votes takes 1 to 64"),
-    (["submit", "--votes", "many", "x"], "error: Invalid value for '--votes'"),
-    (["submit", "--temperature", "9", "x"], "error: --temperature '9.0'"),
+    (["submit", "--votes", "many", "x"], "error: --votes 'many'"),
+    (["submit", "--temperature", "9", "x"], "error: --temperature '9'"),
     (["submit", "--timeout", "soon", "x"], "error: --timeout 'soon'"),
     (["submit", "--stop", "never", "x"], "error: --stop 'never'"),
-    (["submit", "--min-agreement", "60", "x"], "error: --min-agreement '60.0'"),
-    (["submit", "--seed", "-1", "x"], "error: --seed -1"),
+    (["submit", "--min-agreement", "60", "x"], "error: --min-agreement '60'"),
+    (["submit", "--seed", "-1", "x"], "error: --seed '-1'"),
     (["submit", "--choices", "A", "x"], "error: --choices 'A'"),
     (["submit", "--choices", "A,,B", "x"], "error: --choices 'A,,B'"),
     (["submit", "--choices", "A,B", "--answer", "number", "x"], "error: --choices with answer"),
@@ -206,12 +237,18 @@ def test_without_a_node_the_next_command_is_told(args, run):
     assert "hint: swarmctl up" in stderr
 
 
-@pytest.mark.parametrize("args", [["status"], ["submit", "x"], ["up", "--yes"]])
-def test_a_home_too_long_for_a_socket_is_told_with_its_length(args, tmp_path):
-    done = swarmctl(*args, home=tmp_path / ("x" * 120))
-    assert done.returncode == 78
-    assert b"error: the socket's path is" in done.stderr
-    assert b"hint: set SWARM_HOME to a shorter folder" in done.stderr
+@pytest.mark.parametrize("args", [*NEEDS_A_NODE, ["submit", "x"], ["up", "--yes"]])
+def test_a_home_too_long_for_a_socket_is_told_with_its_length(args, run, tmp_path):
+    code, _, stderr = run(*args, home=tmp_path / ("x" * 120))
+    assert code == 78
+    assert stderr.startswith("error: the path ")
+    assert "bytes, and the system takes 107\nhint: set SWARM_HOME to a shorter folder" in stderr
+
+
+def test_a_home_of_nobody_is_told(run):
+    code, _, stderr = run("status", home="~nobody-has-this-name/swarm")
+    assert code == 78
+    assert "because: ~nobody-has-this-name is no user's folder\nhint: set SWARM_HOME" in stderr
 
 
 def test_a_home_that_cannot_be_written_is_told(tmp_path):
@@ -259,3 +296,57 @@ def test_a_reader_that_leaves_early_gives_no_traceback(tmp_path):
         check=False,
     )
     assert b"Traceback" not in done.stderr
+
+
+FULL = "/dev/full"
+needs_full = pytest.mark.skipif(not os.path.exists(FULL), reason="a device that Linux has")
+
+
+@needs_full
+def test_a_full_disk_under_stdout_is_told(tmp_path):
+    with open(FULL, "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "swarmctl.app", "config"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "SWARM_HOME": str(tmp_path)},
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"error: cannot write to standard output\nbecause: No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closing", "code"),
+    [("config <&-", 0), ("config >&-", 0), ("config 2>&-", 0), ("submit <&-", 2)],
+)
+def test_a_stream_that_is_closed_gives_no_traceback(closing, code, tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m swarmctl.app {closing}",
+        shell=True,
+        capture_output=True,
+        env={**os.environ, "SWARM_HOME": str(tmp_path)},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_letter_that_stdout_cannot_say_is_written_escaped(tmp_path):
+    done = swarmctl("config", home=tmp_path, SWARM_NAME="dän", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert rb"d\xe4n" in done.stdout
+
+
+def test_a_broker_whose_lock_was_removed_is_told_of_by_what_finds_it(run, tmp_path):
+    (tmp_path / "run").mkdir(mode=0o700)
+    path = tmp_path / "run" / "broker.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        code, _, stderr = run("up", "--yes")
+    assert code == 1
+    assert f"because: its broker is process $(fuser {path})" in stderr

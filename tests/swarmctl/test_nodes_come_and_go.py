@@ -30,7 +30,7 @@ def test_without_a_worker_questions_are_refused_until_there_is_one(shell):
     questions.write_text('{"prompt": "a"}\n{"prompt": "b", "id": "second"}\n')
     code, out, _ = shell.run("submit", "--file", str(questions), "--json")
     told = [json.loads(line) for line in out.splitlines()]
-    assert (code, [line["id"] for line in told]) == (1, [1, "second"])
+    assert (code, [line["id"] for line in told]) == (5, [1, "second"])
     assert {line["error"]["code"] for line in told} == {"no-worker"}
     assert {line["outcome"] for line in told} == {"failed"}
     assert shell.json("scale", "1") == [{"schema": 1, "workers": 1, "before": 0}]
@@ -78,6 +78,12 @@ def test_a_model_file_that_is_not_there_is_told_by_a_private_node_too(shell):
     assert list(shell.path.glob("swarm-private-*")) == []
 
 
+def test_a_model_that_is_nowhere_is_told(shell):
+    code, _, err = shell.run("up", "--detach", "--model", "gpt-9")
+    assert code == 5
+    assert "because: no model 'gpt-9': it is no file here, and no name known here" in err
+
+
 def test_in_the_foreground_workers_are_told_of_and_an_interrupt_ends_the_node(shell):
     process = shell.start("up", "--yes", stderr=subprocess.PIPE)
     with process.stderr:
@@ -106,6 +112,24 @@ def test_a_second_interrupt_ends_a_node_that_still_works(make_shell):
         assert process.wait(10) == 0
         assert b"ending now" in process.stderr.read()
     assert not shell.is_up
+
+
+def test_two_interrupts_that_reach_the_broker_as_one_signal_end_it_too(make_shell):
+    shell = make_shell(SWARM_MODEL=SLOW)
+    process = shell.start("up", "--yes", stderr=subprocess.PIPE)
+    with process.stderr:
+        for line in process.stderr:
+            if line.startswith(b"READY w1: "):
+                break
+        shell.run("submit", "--detach", "Long?")
+        broker = broker_pid(shell.home)
+        os.kill(broker, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        assert b"finishing" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        assert b"ending now" in process.stderr.readline()
+        os.kill(broker, signal.SIGCONT)
+        assert process.wait(10) == 0
 
 
 def test_a_node_in_the_foreground_does_not_outlive_a_kill_of_its_command(shell):

@@ -71,3 +71,17 @@ def test_text_that_our_own_bound_cut_in_mid_character_is_too_large_not_binary():
 def test_an_argument_that_is_no_text_is_refused():
     with pytest.raises(Failure, match="is no text"):
         questions.prompt("caf\udce9")  # how Python holds a byte that is not UTF-8
+
+
+def test_a_mark_of_byte_order_before_the_first_question_is_no_part_of_it(tmp_path):
+    file = tmp_path / "q.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"prompt": "What is 6 times 7?"}\r\n')
+    (question,) = questions.from_file(str(file))
+    assert question.prompt == "What is 6 times 7?"
+
+
+def test_a_question_that_is_too_long_is_told_with_its_line():
+    raw = b'{"prompt": "short"}\n{"prompt": "%s"}\n' % (b"x" * (PROMPT_BYTES_MAX + 1))
+    with pytest.raises(Failure) as told:
+        parse(raw, "q.jsonl")
+    assert told.value.because == f"line 2 of q.jsonl holds at least {PROMPT_BYTES_MAX + 1}"

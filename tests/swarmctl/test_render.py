@@ -201,6 +201,14 @@ def test_the_status_tells_node_jobs_and_workers():
     )
 
 
+def test_a_reason_that_the_terminal_cuts_follows_in_full():
+    told = render.workers(NODE, 80).splitlines()
+    assert told[2].endswith("-        no such f…")
+    assert told[3:] == ["w2 failed: no such file"]
+    assert len(render.workers(NODE, 120).splitlines()) == 3
+    assert len(render.workers(NODE, None).splitlines()) == 3
+
+
 def test_what_the_user_should_know_of_the_node_stands_in_the_status():
     noted = msgspec.structs.replace(NODE, notes=("the journal was damaged\x1b[2J",))
     assert "\nnote: the journal was damaged" in render.status(noted, 120)
@@ -262,6 +270,24 @@ def test_the_json_of_a_job_tells_the_question_without_the_clients_own_wishes():
     assert "watch" not in told["question"]
     assert told["seats"][1]["reason"] == "w1 died"
     assert told["verdict"] is None
+
+
+def test_of_one_moment_votes_come_before_their_verdict_and_recalled_seats_after_it():
+    submit = m.Submit(job="0190", prompt="?", votes=2)
+    seats = (
+        m.SeatReport(0, 17, "voted", 1, "w1", 0.0, 0.0216),
+        m.SeatReport(1, 18, "cancelled", 1, "w1", 0.0, 0.0216),
+    )
+    verdict = msgspec.structs.replace(DECIDED, time_s=0.02157, votes=(record(0, "42"),))
+    told = render.job(m.JobReport("0190", "done", submit, seats, verdict)).splitlines()
+    assert [line[11:].split(" (")[0] for line in told[3:9]] == [
+        "accepted",
+        "seat 0",
+        "seat 1",
+        "seat 0",
+        "verdict: decided, cannot be overtaken",
+        "seat 1",
+    ]
 
 
 def test_the_jobs_are_a_table_and_say_what_was_left_out():

@@ -1,9 +1,12 @@
 """The command line against a node that runs: real broker, real worker, scripted answers."""
 
+import fcntl
 import json
 import os
 import pty
+import resource
 import signal
+import subprocess
 
 import pytest
 
@@ -117,6 +120,29 @@ def test_several_jobs_are_told_in_the_order_asked_for_and_a_missing_one_apart(no
     assert "error: no job 'nobody'" in err
 
 
+def test_when_the_time_to_wait_is_over_what_has_ended_is_told_all_the_same(slow_node):
+    long = slow_node.run("submit", "Long?", "--detach")[1].strip()
+    ended = slow_node.run("submit", "Short?", "--detach")[1].strip()
+    slow_node.json("jobs", "cancel", ended)
+    for timeout in ("0", "1ms"):
+        code, out, err = slow_node.run(
+            "jobs", "wait", long, ended, "nobody", "--json", "--timeout", timeout
+        )
+        assert code == 6
+        assert json.loads(out)["job"] == ended
+        assert f"error: the job {long} has not ended yet" in err
+        assert "error: no job 'nobody'" in err
+    slow_node.json("jobs", "cancel", long)
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1s", "nan", "inf", ""])
+def test_a_time_to_wait_that_is_none_is_told(slow_node, timeout):
+    code, _, err = slow_node.run("jobs", "wait", "any", "--timeout", timeout)
+    assert code == 2
+    assert f"error: --timeout {timeout!r}" in err
+    assert "hint: 500ms" in err
+
+
 def test_a_job_can_be_cancelled_and_waiting_for_it_may_end_before_it(slow_node):
     job = slow_node.run("submit", "Long?", "--detach")[1].strip()
     code, _, err = slow_node.run("jobs", "wait", job, "--timeout", "1ms")
@@ -140,13 +166,11 @@ def test_an_interrupt_cancels_the_job_and_not_only_the_client(slow_node, number)
     assert report.verdict.outcome == "cancelled"
 
 
-def test_on_a_terminal_votes_are_told_as_they_arrive(node):
+def on_a_terminal(node, *args):
+    """The exit code of a command, and what a terminal was sent by it."""
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as reader:
-        process = node.start(
-            "submit", "Live?", "-n", "4", "--seed", "1", "--stop", "all",
-            stdin=theirs, stdout=theirs, stderr=theirs,
-        )  # fmt: skip
+        process = node.start(*args, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         shown = b""
         try:
@@ -154,11 +178,26 @@ def test_on_a_terminal_votes_are_told_as_they_arrive(node):
                 shown += part
         except OSError:
             pass  # Linux says EIO when the last writer has gone
-    assert process.wait(10) == 0
-    lines = shown.decode().splitlines()
+    return process.wait(10), shown.decode()
+
+
+def test_on_a_terminal_votes_are_told_as_they_arrive(node):
+    args = ("submit", "Live?", "-n", "4", "--seed", "1", "--stop", "all")
+    code, shown = on_a_terminal(node, *args)
+    assert code == 0
+    lines = shown.splitlines()
     assert sum("seat " in line and "seed " in line for line in lines) == 4
-    assert "\x1b[32mdecided\x1b[0m by" in shown.decode()
+    assert "\x1b[32mdecided\x1b[0m by" in shown
     assert "42" in lines
+
+
+def test_on_a_terminal_a_file_tells_how_far_it_is(node, questions, tmp_path):
+    out = str(tmp_path / "results.jsonl")
+    args = ("submit", "--file", str(questions), "--out", out, "-n", "12", "--stop", "all")
+    code, shown = on_a_terminal(node, *args)
+    assert code == 0
+    assert " of 12 answered, " in shown
+    assert shown.endswith("\r\x1b[2K12 questions asked: 12 decided\r\n")
 
 
 QUESTIONS = [{"prompt": f"What is {i} plus 1?", "answer": str(i + 1)} for i in range(12)]
@@ -196,6 +235,78 @@ def test_a_file_is_gone_on_with_where_it_was_torn(node, questions, tmp_path):
     done = out.read_bytes()
     assert node.run(*run, str(questions))[0] == 0
     assert out.read_bytes() == done
+
+
+def test_questions_that_were_refused_are_told_of_and_asked_again_by_the_next_run(
+    node, questions, tmp_path
+):
+    out = tmp_path / "results.jsonl"
+    run = ["submit", "-n", "1", "--file", str(questions), "--out", str(out)]
+    code, _, err = node.run(*run, "--model", "nobody-has-it")
+    assert code == 5
+    assert out.read_bytes() == b""
+    assert err.splitlines()[0] == "12 questions asked: 12 refused"
+    assert err.count("error: no worker has the model 'nobody-has-it'") == 1
+    code, _, err = node.run(*run)
+    assert (code, err) == (0, "12 questions asked: 12 decided\n")
+    assert len(out.read_bytes().splitlines()) == 12
+    assert node.run(*run) == (0, "", "0 questions asked; 12 already answered\n")
+
+
+def test_a_file_tells_why_some_questions_have_no_verdict(node, questions):
+    code, out, err = node.run("submit", "--file", str(questions), "--choices", "yes,no")
+    assert code == 1
+    assert out.splitlines()[0] == "1\t\t0.00"
+    assert err.splitlines() == [
+        "12 questions asked: 12 failed",
+        "  12 × no usable answer",
+    ]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["submit", "--system", b"\xff", "x"], ["jobs", "show", b"\xff"], ["jobs", "wait", b"\xff"]],
+)
+def test_an_argument_that_is_no_text_is_told(node, args):
+    code, _, err = node.run(*args)
+    assert code == 2
+    assert "error: '\\udcff' is no text" in err
+
+
+def test_a_disk_without_room_for_results_is_told_and_what_is_there_is_gone_on_with(
+    node, questions, tmp_path
+):
+    out = tmp_path / "results.jsonl"
+    run = ["submit", "-n", "2", "--file", str(questions), "--out", str(out)]
+
+    def small():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    with node.start(*run, stderr=subprocess.PIPE, preexec_fn=small) as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"error: cannot write {out}\nbecause: File too large\nhint: make room" in err.decode()
+    assert b"Traceback" not in err
+    assert all(job.state == "done" for job in node.jobs())
+    assert node.run(*run)[0] == 0
+    lines = out.read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == list(range(1, 13))
+
+
+def test_two_commands_do_not_write_to_one_file_of_results(node, questions, tmp_path):
+    out = tmp_path / "results.jsonl"
+    with out.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        code, _, err = node.run("submit", "--file", str(questions), "--out", str(out))
+    assert code == 2
+    assert f"error: {out} is in use\nbecause: another swarmctl submit" in err
+
+
+@pytest.mark.parametrize("count", ["65", str(10**30)])
+def test_more_workers_than_a_node_may_have_are_refused(node, count):
+    code, _, err = node.run("scale", count)
+    assert (code, err.splitlines()[1]) == (2, "because: it takes a whole number, 0 to 64")
 
 
 def test_a_broker_that_is_stopped_is_told_and_not_waited_for(node):

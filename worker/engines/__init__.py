@@ -40,6 +40,7 @@ def load(engine: str, model: str, slots: int, options: EngineOptions | None = No
             raise LoadError(f"no engine {unknown!r}", "no engine has this name", _AVAILABLE)
 
 
+_MODELS = "give the path of a .gguf file, the built-in model abacus, or name the engine"
 _AVAILABLE = "use llamacpp (GGUF files), scripted (tests and benchmarks) or auto"
 
 
@@ -49,8 +50,12 @@ def _choose(model: str) -> str:
         return "scripted"
     if model == "abacus" or model.lower().endswith(".gguf"):
         return "llamacpp"
+    if not Path(model).exists():
+        raise LoadError(
+            f"no model {model!r}", "it is no file here, and no name known here", _MODELS
+        )
     raise LoadError(
         f"no engine for the model {model!r}",
         "its name does not tell which engine can load it",
-        "give the path of a .gguf file, the built-in model abacus, or name the engine",
+        _MODELS,
     )
