@@ -2,6 +2,7 @@
 
 from detect import android
 from detect.facts import Device, Engine, Note, Platform
+from detect.pci import PciCard
 
 LLAMACPP_LINE = "pip install llama-cpp-python"
 MLX_LINE = "pip install mlx-lm"
@@ -10,7 +11,10 @@ CMAKE = {"nvidia": "CUDA", "amd": "HIP", "intel": "VULKAN", "apple": "METAL", "q
 
 def install_line(device: Device) -> str:
     """The command that builds the engine for this device."""
-    flag = CMAKE.get(device.vendor, "VULKAN")
+    return _build_line(CMAKE.get(device.vendor, "VULKAN"))
+
+
+def _build_line(flag: str) -> str:
     return (
         f'CMAKE_ARGS="-DGGML_{flag}=on" pip install --force-reinstall --no-cache-dir '
         "--no-binary llama-cpp-python llama-cpp-python"
@@ -27,6 +31,26 @@ def engine_line(platform: Platform) -> str:
     if platform.system == "macos" and platform.machine == "arm64":
         return f"{LLAMACPP_LINE} (GGUF models); {MLX_LINE} (MLX models)"
     return llamacpp_line(platform)
+
+
+def unlisted(cards: tuple[PciCard, ...], devices: tuple[Device, ...]) -> tuple[Note, ...]:
+    """AMD and Intel graphics that only the bus shows, where the engine has no GPU at all.
+
+    They are often too weak to pay, so this is told and no more.
+    """
+    if any(device.library for device in devices):
+        return ()
+    seen = {device.vendor for device in devices}
+    return tuple(
+        Note(
+            card.vendor,
+            "info",
+            f"graphics at {card.address}: neither a driver nor the engine lists them",
+            ("sudo modprobe amdgpu, or " if card.vendor == "amd" else "") + _build_line("VULKAN"),
+        )
+        for card in cards
+        if card.vendor in {"amd", "intel"} - seen
+    )
 
 
 def unused(

@@ -197,7 +197,8 @@ def _local_network(machine: Machine, seen: Seen) -> Iterator[Check]:
 
 
 _GRADES: dict[str, State] = {"info": "info", "warn": "warn", "error": "fail"}
-_GROUPS = {"nvidia": "gpu", "amd": "gpu", "apple": "gpu", "android": "phone", "detect": "system"}
+_GROUPS = dict.fromkeys(("nvidia", "amd", "intel", "apple"), "gpu")
+_GROUPS |= {"android": "phone", "detect": "system"}
 
 
 def _notes(machine: Machine) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from platform import machine as uname_machine
 import msgspec
 
 from detect import amd, android, apple, cpu, ggml, memory, nvidia, pci, probing, system
-from detect.advice import unused
+from detect.advice import unlisted, unused
 from detect.facts import Engine, Machine, Note
 from detect.host import Host, LiveHost, RecordedHost
 from detect.record import About, Probed, Record, load, merge
@@ -44,6 +44,7 @@ def detect(host: Host) -> Machine:
     devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
     notes = [*platform_notes, *cpu_notes, *memory_notes, *nvidia_notes, *amd_notes, *apple_notes]
     notes += [*engine_notes, *_probe_notes(host), *unused(devices, llamacpp, platform)]
+    notes += unlisted(cards, devices)
     if platform.system == "android":
         notes += android.notes(host)
     engines: list[Engine] = [engine for engine in (llamacpp, mlx) if engine is not None]

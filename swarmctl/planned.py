@@ -47,8 +47,7 @@ def prepare(
     try:
         model, machine = _facts(chosen.model)
     except Exception as error:  # whatever a machine answers, the node starts
-        seen = error.seen if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
-        return _unplanned(settled, seen)
+        return _unplanned(settled, _said(error))
     got = _plan(machine, model, chosen, known, seed_variation=seed_variation)
     if got.fault == "unknown":
         return _unplanned(settled, got.error)
@@ -87,6 +86,13 @@ def _plan(
 
     limits = loads.with_known(limits_of(chosen, seed_variation=seed_variation), known, model)
     return settled(machine, model, limits)
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, and why where that is known."""
+    if not isinstance(error, Failure):
+        return f"{type(error).__name__}: {error}"
+    return ": ".join(part for part in (error.seen, error.because) if part)
 
 
 def _unplanned(settled: Ready, seen: str) -> Ready:

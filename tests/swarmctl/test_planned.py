@@ -132,3 +132,10 @@ def test_up_refuses_what_cannot_be_with_exit_code_2(make_shell) -> None:
     assert code == 2
     assert "hint: --context 512 or less" in err
     assert not shell.is_up
+
+
+def test_a_model_that_cannot_be_read_is_said_with_the_reason(here, tmp_path) -> None:
+    path = tmp_path / "x.gguf"
+    path.write_bytes(b"GGUX" + bytes(100))
+    ready = prepared(here, model=str(path))
+    assert "is no model: the file starts with b'GGUX'" in ready.warnings[0]

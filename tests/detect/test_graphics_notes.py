@@ -1,8 +1,9 @@
-"""AMD cards whose device nodes are closed or missing, and cards that variables hide."""
+"""Graphics that something keeps from use: closed or missing device nodes, variables, no driver."""
 
 from typing import Any
 
 import msgspec
+import pytest
 
 from detect.doctor import Seen, examine
 from detect.facts import Machine
@@ -48,6 +49,19 @@ def test_a_node_that_a_container_was_not_given_is_named() -> None:
 def test_a_variable_that_hides_a_card_is_named() -> None:
     ((grade, seen, _),) = notes(machine(env={"HIP_VISIBLE_DEVICES": "-1"}))
     assert (grade, seen) == ("info", "HIP_VISIBLE_DEVICES hides 1 of 1 devices")
+
+
+@pytest.mark.parametrize(("vendor", "fix"), [("0x1002", "modprobe amdgpu"), ("0x8086", "VULKAN")])
+def test_graphics_that_only_the_bus_shows_are_told(vendor: str, fix: str) -> None:
+    folder = "/sys/bus/pci/devices/0000:05:00.0"
+    told = machine_files.record("cpu_two_sockets")
+    bus = {f"{folder}/vendor": vendor, f"{folder}/class": "0x030000"}
+    found = detect(RecordedHost(msgspec.structs.replace(told, files={**told.files, **bus})))
+    (note,) = (note for note in found.notes if note.about in {"amd", "intel"})
+    assert note.grade == "info"
+    assert "0000:05:00.0" in note.seen
+    assert fix in note.fix
+    assert any(c.group == "gpu" and c.fix == note.fix for c in examine(found, Seen()))
 
 
 def test_a_card_without_any_engine_comes_with_the_line_that_installs_one() -> None:
