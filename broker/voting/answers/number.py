@@ -14,6 +14,7 @@ STARTS = r"(?<![\d^])(?<!\^\{)(?=[$€£¥−–-]{0,3}\s?[.\d])"
 SIGN = r"[$€£¥]?(?P<sign>(?<![\w.)\]}])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
 DATE = r"\d{1,4}(?P<mark>[-/.])\d{1,2}(?P=mark)\d{1,4}(?!\d)"
 RATIO = r"\d{1,4}:\d(?![\d:])"
+TIME = r"\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])"
 EUROPEAN = (
     r"\d{1,3}(?:[. \u00a0\u202f]\d{3}){1,8},\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,8}(?![\d.])"
     r"|(?<!\d,)(?:0,\d+|\d+,\d{1,2})(?!\d|,\d)"
@@ -30,7 +31,7 @@ UNDER = r"(?:\s?/\s?(?P<under>\d+(?:\.\d+)?)(?![\w/]))?"
 SCALE = r"(?:\s?(?P<scale>(?i:hundred|thousand|million|billion|trillion))(?![\w-]))?"
 
 NUMBER = re.compile(
-    rf"{STARTS}{SIGN}(?:(?P<written>{DATE}|{RATIO})|(?P<european>{EUROPEAN})"
+    rf"{STARTS}{SIGN}(?:(?P<written>{DATE}|{RATIO}|{TIME})|(?P<european>{EUROPEAN})"
     rf"|{WHOLE}(?P<digits>{GROUPED}|{SPACED}|{INDIAN}|{PLAIN}){POWER}){EXPONENT}{UNDER}{SCALE}"
 )
 """Each repeat runs over digits only or is bounded, and no two can take the same digit: linear."""
@@ -43,6 +44,8 @@ BOLD = re.compile(r"\*\*\s?([^*\n]{1,60})\*\*")
 BOLD_CHARS = 400
 HEADING = re.compile(r"[.):]\s|[^\n]{0,60}:$")
 """What follows the number in bold when it only counts steps."""
+
+ON_THE_HOUR = ("00", "00:00")
 
 SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 GROUPING = re.compile(r"[,'’\s]")
@@ -118,9 +121,21 @@ def _around_last_digit(text: str) -> str:
     return text[max(0, end - TAIL_CHARS) : end + BEHIND_CHARS]
 
 
+def _time(written: str) -> str:
+    """Of a time of day: 09:15 is 9:15, and 5:00 is 5. Dates and ratios stay as they are."""
+    hour, _, rest = written.partition(":")
+    return (
+        written
+        if len(rest) < 2
+        else str(int(hour))
+        if rest in ON_THE_HOUR
+        else f"{int(hour)}:{rest}"
+    )
+
+
 def _value(match: re.Match[str]) -> str | None:
     if written := match["written"]:
-        return written
+        return _time(written)
     if european := match["european"]:
         digits = EUROPEAN_GROUPING.sub("", european).replace(",", ".")
     else:
