@@ -22,7 +22,7 @@ from protocol import messages as m
 from protocol.ids import NodeId, WorkerId
 from tests.simulation.clock import ROUNDING_S
 from tests.simulation.disk import VirtualJournal
-from tests.simulation.network import Frame, Heard, Link
+from tests.simulation.network import Frame, Heard, Link, Told
 from tests.simulation.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ Seam = Literal["", "before the commit", "after the commit", "between two sends"]
 
 EVENTS_MAX = 256
 """Taken in one turn, as frames are in broker/service.py."""
-
-Told = ev.Event | Heard
-"""What comes to a broker: an event, or a frame of messages that are heard together."""
 
 
 class _Outbox:
@@ -183,6 +180,7 @@ class BrokerProcess:
         core = self.core
         assert core is not None
         self.node.world.happened(self.label, event)
+        self.node.oracle.before(event, core, self.now)
         if isinstance(event, Heard):
             actions = core.hear(event.route, event.said, self.now)
         else:
@@ -210,7 +208,7 @@ class BrokerProcess:
                     self._quitting = True
 
     def _spawn(self, worker: WorkerId) -> None:
-        self.node.oracle.spawned(worker, self.children)
+        self.node.oracle.spawned(worker, self.children, self.now)
         child = self.node.make_child(worker)
         self.children[worker] = child
         self._step(ev.ChildStarted(worker, child.pid))

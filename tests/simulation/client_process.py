@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from protocol import messages as m
+from protocol.errors import Problem
 from protocol.ids import JobId
 from swarmctl.follow import Follow, Request
 from tests.simulation.clock import ROUNDING_S
@@ -25,6 +26,7 @@ class ClientProcess:
         self.alive = True
         self.jobs: list[JobId] = []  # those it has put or waited for, in order
         self.ended: dict[JobId, m.Verdict] = {}
+        self.refused: dict[JobId, Problem] = {}
         self.twice = 0  # ends that were passed on a second time
         self._follow = Follow(self.now)
         self._timer = False
@@ -70,6 +72,8 @@ class ClientProcess:
             if answers:
                 self.link.send(tuple(answers))
             for message in news:
+                if isinstance(message, m.Rejected):
+                    self.refused[message.job] = message.problem
                 if isinstance(message, m.Verdict):
                     self.twice += message.job in self.ended
                     self.ended[message.job] = message

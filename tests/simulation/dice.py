@@ -26,7 +26,7 @@ FAULTS = {
     "link_breaks": 5, "link_dark": 4, "link_slow": 3, "link_repeats": 4, "partition": 2,
     "address_changes": 2,
     "broker_killed": 3, "broker_killed_at": 5, "broker_stopped": 1.5, "disk_slow": 2,
-    "disk_full": 3, "wall_jumps": 1, "machine_sleeps": 1,
+    "disk_full": 3, "disk_flickers": 2, "wall_jumps": 1, "machine_sleeps": 1,
     "vote_repeated": 4, "vote_repeated_by_another": 2, "vote_of_another_attempt": 3,
     "vote_for_anothers_seat": 3, "vote_never_asked_for": 2, "vote_made_up": 3,
     "vote_far_too_long": 0.5, "vote_by_a_client": 1, "refuse_anothers_seat": 3,

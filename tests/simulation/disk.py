@@ -40,6 +40,7 @@ class Disk:
         self.heard: set[JobId] = set()
         self.slow = 1.0  # times the usual
         self.full = False
+        self.flickers = False  # any commit may fail
         self.ballast = False
         self.room = 0  # commits that still fit on a full disk
         self.wall_jump_s = 0.0
@@ -66,11 +67,15 @@ class Disk:
         self.room += self._rng.choice(BALLAST_COMMITS) if had else 0
         return had
 
+    def well(self) -> None:
+        """Nothing is wrong with it any more."""
+        self.slow, self.full, self.flickers = 1.0, False, False
+
     def take_room(self) -> None:
         """For one commit. Raises as SQLite does when there is none."""
-        if self.full and not self.room:
+        if (self.full and not self.room) or (self.flickers and self._rng.random() < 0.5):
             raise sqlite3.OperationalError("database or disk is full")
-        self.room -= self.full
+        self.room -= bool(self.full and self.room)
 
 
 class VirtualJournal:
@@ -136,6 +141,7 @@ class VirtualJournal:
                 for job in jobs:
                     for table in (disk.lives, disk.ballots, disk.verdicts, disk.accepted_at):
                         table.pop(job, None)
+                    disk.heard.discard(job)
             case _:
                 disk.lives[record.job].append(body)
 

@@ -135,6 +135,15 @@ def _full_disk(node: Node, disk: object, on: bool) -> None:
     node.disk.full, node.disk.room = on, 0
 
 
+def disk_flickers(node: Node, entry: Entry) -> None:
+    """Somebody takes the last room and lets it go, again and again."""
+    _for_a_while(node, entry.s, _flickering_disk, node.disk)
+
+
+def _flickering_disk(node: Node, disk: object, on: bool) -> None:
+    node.disk.flickers = on
+
+
 def wall_jumps(node: Node, entry: Entry) -> None:
     """Somebody sets the clock, by an hour."""
     node.disk.wall_jump_s += 3600.0 if entry.n % 2 else -3600.0

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from broker.events import Route
+from broker.events import Event, Route
 from protocol import messages as m
 from tests.simulation.clock import Clock
 
@@ -24,6 +24,9 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     route: Route
     said: Frame
 
+
+Told = Event | Heard
+"""What comes to a broker: an event, or a frame of messages that are heard together."""
 
 UNSENT_MAX = 1000
 """As ZeroMQ's bound in worker and client: the oldest fall out."""

@@ -11,19 +11,21 @@ from broker import events as ev
 from broker.core import Broker
 from protocol import messages as m
 from protocol import records as r
-from protocol.errors import Code
 from protocol.ids import JobId, Seat, WorkerId
-from tests.simulation import recount, watch
-from tests.simulation.network import Heard
-
-DAY_S = 86_400.0
-"""No run lasts so long: a result that is kept for longer goes for want of room alone."""
+from tests.simulation import recount, terms, watch
+from tests.simulation.keeping import Keeping
+from tests.simulation.network import Heard, Told
+from tests.simulation.owed import Owed
+from tests.simulation.processes import Processes
 
 _ABSENT = object()
 
 WHOLE_STEPS = 16
 """After each step the core is checked for the jobs that the step was about, or wholly when it may
 have been about any; and wholly after each of so many. All after all took a third of the time."""
+
+TRIES_MAX = 1000
+"""Far above what losing voters takes: a seat that is given so often goes round in a circle."""
 
 
 class Violation(AssertionError):
@@ -46,9 +48,10 @@ class Oracle:
         self.acknowledged: dict[JobId, None] = {}  # ACCEPTED has left the broker
         self.delivered: dict[JobId, m.Verdict] = {}  # VERDICT has left the broker
         self.due_at: dict[JobId, float] = {}  # when an open job must be over
-        self.listeners: dict[JobId, dict[bytes, None]] = {}
+        self.listeners: dict[JobId, dict[bytes, bool]] = {}  # wants PROGRESS
         self.voter_of: dict[bytes, WorkerId] = {}  # by READY, on this connection
         self.heard_at: dict[bytes, float] = {}
+        self.beat_at: dict[bytes, float] = {}
         self.ballots: deque[tuple[bytes, JobId, m.BallotSeat]] = deque(maxlen=64)
         self.votes: deque[tuple[bytes, m.Vote]] = deque(maxlen=64)
         self.verdicts = 0  # that are safe
@@ -56,6 +59,10 @@ class Oracle:
         self._safe: set[JobId] = set()  # accepted, and committed
         self._safe_verdicts: dict[JobId, m.Verdict] = {}
         self._earlier: dict[JobId, list[m.Verdict]] = {}  # of lives that were forgotten
+        self.keeping = Keeping()
+        self.processes = Processes()
+        self._owed = Owed()
+        self._stopped: set[bytes] = set()  # routes that were told STOP
         self._steps = 0
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
@@ -77,6 +84,7 @@ class Oracle:
         """Records have become safe: all that were asked for and not withdrawn."""
         self._undo.clear()
         for record in records:
+            self.keeping.committed(record)
             if isinstance(record, r.JobAccepted):
                 job = record.submit.job
                 self._safe.add(job)
@@ -98,8 +106,13 @@ class Oracle:
                 book[key] = old
         self._undo.clear()
         self.listeners.clear()
+        self.keeping.died()
+        self.processes = Processes()
+        self._owed.died()
+        self._stopped.clear()
         self.voter_of.clear()
         self.heard_at.clear()
+        self.beat_at.clear()
 
     def restarted(self, records: list[r.Record], core: Broker) -> None:
         """A new life has taken up what was written: every job, every vote. It wrote these."""
@@ -114,18 +127,23 @@ class Oracle:
 
     # ------------------------------------------------------------ a step
 
-    def stepped(
-        self, event: ev.Event | Heard, actions: list[ev.Action], core: Broker, now: float
-    ) -> None:
+    def before(self, event: Told, core: Broker, now: float) -> None:
+        """The core is about to be told this."""
+        self.processes.before(event, core, now)
+
+    def stepped(self, event: Told, actions: list[ev.Action], core: Broker, now: float) -> None:
         """The core was told this, and wants that."""
         if isinstance(event, Heard):
             self.heard_at[event.route] = now
+            if type(event.said[-1]) is m.Heartbeat:
+                self.beat_at[event.route] = now
             if not actions and all(type(said) is m.Heartbeat for said in event.said):
                 watch.after(self, event, core, now)
                 return  # by far the most there is, and it changes nothing
         if actions or not isinstance(event, ev.Tick):
-            self._heard(event, actions, core)
+            self._heard(event, actions, core, now)
             self._wrote(event, actions, core, now)
+            self.processes.after(self)
         self._steps += 1
         about = watch.about(event, actions)
         if about is None or self._steps % WHOLE_STEPS == 0:
@@ -134,32 +152,45 @@ class Oracle:
             core.check_of(about)
         watch.after(self, event, core, now)
 
-    def _heard(self, event: ev.Event | Heard, actions: list[ev.Action], core: Broker) -> None:
+    def _heard(self, event: Told, actions: list[ev.Action], core: Broker, now: float) -> None:
         match event:
             case Heard(route=route):
                 for said in event.said:
-                    self._message(route, said, actions, core)
+                    self._message(route, said, actions, core, now)
+            case ev.Nonsense(route=route, say=say):
+                told = [a for a in actions if isinstance(a, ev.Send) and a.route == route]
+                _must(bool(told) == bool(say), "what is not known was not answered")
             case ev.Fetched():
                 self._answered(event.route, event.message, actions)
             case ev.JournalFull(unwritten=jobs):
                 for job in jobs:
-                    self._forget(job)
-                    self.listeners.pop(job, None)
+                    self._withdrawn(job, actions, core)
             case ev.Unreachable(route=route):
                 for routes in self.listeners.values():
                     routes.pop(route, None)
+                self._owed.nobody(route)
+
+    def _withdrawn(self, job: JobId, actions: list[ev.Action], core: Broker) -> None:
+        """It could not be written: who put it is told so, and nothing of it is left."""
+        terms.of_withdrawal(job, self.listeners.pop(job, {}), actions, core)
+        self._forget(job)
+        self._owed.withdrawn(job)
 
     def _message(
-        self, route: bytes, said: m.Message, actions: list[ev.Action], core: Broker
+        self, route: bytes, said: m.Message, actions: list[ev.Action], core: Broker, now: float
     ) -> None:
         match said:
             case m.Ready():
                 told = [a.message for a in actions if isinstance(a, ev.Send) and a.route == route]
                 if not any(isinstance(message, m.Stop) for message in told):
+                    self.processes.joined(route, said, now)
                     self.voter_of[route] = said.worker
+                    self._stopped.discard(route)
+            case m.Scale():
+                self.processes.scaled()
             case m.Vote():
                 self.votes.append((route, said))
-                watch.vote_was_taken(route, said, core)
+                watch.vote_was_taken(route, said, actions, core)
             case _:
                 self._answered(route, said, actions)
 
@@ -191,29 +222,30 @@ class Oracle:
             verdicts = [t for t in told if isinstance(t, m.Verdict) and t.job == said.job]
             _must(len(verdicts) == 1, f"{said.job}: {len(verdicts)} verdicts for one question")
         else:
-            self.listeners.setdefault(said.job, {})[route] = None
+            ended = isinstance(said, m.Cancel) and not any(isinstance(t, m.Verdict) for t in told)
+            _must(not ended, f"{said.job}: CANCEL, and it goes on")
+            watch = not isinstance(said, m.Cancel) and said.watch
+            self.listeners.setdefault(said.job, {})[route] = watch
 
     def _may_refuse(self, job: JobId, refused: m.Rejected) -> None:
-        known = job in self.accepted and refused.problem.code != Code.BUSY
-        _must(not known, f"{job} was accepted, and is refused: {refused.problem.seen}")
+        _must(
+            job not in self.accepted, f"{job} was accepted, and is refused: {refused.problem.seen}"
+        )
 
     def _wrote(
-        self,
-        event: ev.Event | Heard | None,
-        actions: list[ev.Action],
-        core: Broker,
-        now: float,
+        self, event: Told | None, actions: list[ev.Action], core: Broker, now: float
     ) -> None:
         for i, action in enumerate(actions):
             if isinstance(action, ev.Write):
                 self._record(action.record, event, actions[i + 1 :], core, now)
             elif isinstance(action, ev.Send):
+                self._owed.asked(action)
                 self._sent(action.route, action.message)
 
     def _record(
         self,
         record: r.Record,
-        event: ev.Event | Heard | None,
+        event: Told | None,
         then: list[ev.Action],
         core: Broker,
         now: float,
@@ -222,12 +254,14 @@ class Oracle:
             case r.JobAccepted(submit=submit):
                 _must(submit.job in self.attempted, f"{submit.job} was never submitted")
                 _must(submit.job not in self.accepted, f"{submit.job} was accepted twice")
+                terms.of_acceptance(record, self.attempted[submit.job], core)
                 self._put(self.accepted, submit.job, record)
                 self._put(self.due_at, submit.job, now + submit.timeout_s)
             case r.BallotIssued():
                 self._issued(record)
             case r.VoteCounted():
                 self._counted(record, event)
+                terms.of_progress(self, record, then)
             case r.SeatGivenUp(job=job, seat=seat):
                 lost = self.given_up.setdefault(job, {})
                 _must(seat not in lost, f"{job} seat {seat} given up twice")
@@ -235,17 +269,18 @@ class Oracle:
                 _must(job not in self.ended, f"{job} seat {seat} given up after the verdict")
                 self._put(lost, seat, record.state)
             case r.VerdictGiven(verdict=verdict):
+                terms.of_outcome(verdict, event, self.due_at[verdict.job], core, now)
+                if "poisonous" in verdict.stopped:
+                    self.processes.poisonous(verdict)
+                self.keeping.ended(verdict.job, now)
                 self._verdict(verdict, then, core)
+            case r.VerdictHeard(job=job):
+                self.keeping.hears(job)
             case r.JobsForgotten(jobs=jobs):
+                self.keeping.forgets(self, jobs, core)
                 for job in jobs:
-                    _must(job in self.ended, f"{job} is forgotten without a verdict")
                     self._put(self.forgotten, job, None)
                     self._forget(job)
-                kept = core.state.kept
-                assert kept is not None
-                limits = kept.retention
-                may = limits.age_s < DAY_S or len(self.ended) >= limits.results
-                _must(may, f"{jobs[-1]} is forgotten, and only {len(self.ended)} are kept")
 
     def _issued(self, record: r.BallotIssued) -> None:
         job = record.job
@@ -254,6 +289,9 @@ class Oracle:
         for seat, seed, attempt in [(s.seat, s.seed, s.attempt) for s in record.seats]:
             latest = self.latest.setdefault(job, {})
             before = latest.get(seat, 0)
+            _must(attempt <= TRIES_MAX, f"{job} seat {seat}: given {attempt} times")
+            first = seat != 0 or seed == self.accepted[job].seed
+            _must(first, f"{job} seat 0: not the job's own seed")
             _must(attempt > before, f"{job} seat {seat}: try {attempt} after try {before}")
             _must(seat not in self.counted.get(job, {}), f"{job} seat {seat} is in the count")
             _must(seat not in self.given_up.get(job, {}), f"{job} seat {seat} was given up")
@@ -265,7 +303,7 @@ class Oracle:
             self._put(latest, seat, attempt)
             self._put(self.issued.setdefault(job, {}), (seat, attempt), (record.voter, seed))
 
-    def _counted(self, record: r.VoteCounted, event: ev.Event | Heard | None) -> None:
+    def _counted(self, record: r.VoteCounted, event: Told | None) -> None:
         job, vote = record.job, record.vote
         name = f"{job} seat {vote.seat}"
         _must(job not in self.ended, f"{name}: counted after the verdict")
@@ -273,10 +311,8 @@ class Oracle:
         _must(vote.seat not in votes, f"{name}: counted twice")
         _must(vote.seat not in self.given_up.get(job, {}), f"{name}: counted though given up")
         assert isinstance(event, Heard), name
-        said = [
-            s for s in event.said if isinstance(s, m.Vote) and (s.job, s.seat) == (job, vote.seat)
-        ]
-        tries = [s.attempt for s in said if s.text == vote.text]
+        said = [s for s in event.said if isinstance(s, m.Vote) and s.text == vote.text]
+        tries = [s.attempt for s in said if (s.job, s.seat) == (job, vote.seat)]
         _must(bool(tries), f"{name}: not said")
         attempt = self.latest.get(job, {}).get(vote.seat, 0)
         _must(attempt in tries, f"{name}: try {tries} counted, {attempt} awaited")
@@ -302,6 +338,8 @@ class Oracle:
     def _sent(self, route: bytes, said: m.ToClient | m.ToWorker) -> None:
         """What a send relies on was asked to be written before it."""
         match said:
+            case m.Stop(now=False):
+                self._stopped.add(route)
             case m.Accepted(job=job):
                 _must(job in self.accepted, f"{job}: ACCEPTED before it was written")
                 wrote = self.accepted[job]
@@ -311,6 +349,8 @@ class Oracle:
                 _must(job in self.ended, f"{job}: VERDICT before it was written")
                 _must(self.ended[job] == said, f"{job}: the verdict has changed")
             case m.Ballot(job=job):
+                terms.of_ballot(said, self.accepted[job].submit)
+                _must(route not in self._stopped, f"{job}: BALLOT for a worker that is to leave")
                 for seat in said.seats:
                     wrote_to = self.issued.get(job, {}).get((seat.seat, seat.attempt))
                     to = (self.voter_of.get(route), seat.seed)
@@ -322,6 +362,8 @@ class Oracle:
     def said(self, route: bytes, frame: list[m.Message]) -> None:
         """This has left the broker: nothing takes it back."""
         for message in frame:
+            if isinstance(message, m.Accepted | m.Verdict):
+                self._owed.left(route, message)
             if isinstance(message, m.Accepted):
                 safe = message.job in self._safe
                 _must(safe, f"{message.job}: ACCEPTED left the broker before it was safe")
@@ -339,14 +381,16 @@ class Oracle:
         if isinstance(said, m.Verdict):
             _must(said.job in self.attempted, f"{said.job}: unexpected, nobody has submitted it")
 
-    def spawned(self, worker: WorkerId, running: dict[WorkerId, Any]) -> None:
+    def spawned(self, worker: WorkerId, running: dict[WorkerId, Any], now: float) -> None:
         """The broker wants a process of this name."""
+        self.processes.spawned(worker, now)
         _must(worker not in running, f"{worker} is started while it runs")
 
     def final(self, asked: list[JobId], heard: dict[JobId, m.Verdict]) -> None:
         """All is quiet, and a client has asked again for every job that was acknowledged."""
+        self._owed.final()
         for job in asked:
-            if job not in self.forgotten:
+            if job in self.acknowledged and job not in self.forgotten:
                 _must(job in self.ended, f"{job}: acknowledged, and without a verdict: lost")
                 _must(heard.get(job) == self.ended[job], f"{job}: not delivered when asked again")
 

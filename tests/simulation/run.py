@@ -8,6 +8,7 @@ import msgspec
 
 from protocol.ids import JobId
 from tests.simulation import dice
+from tests.simulation.calm import calm
 from tests.simulation.oracle import Oracle
 from tests.simulation.script import Script
 from tests.simulation.world import World
@@ -59,7 +60,7 @@ def _result(world: World, play: Callable[[World], None]) -> Result:
         world.start()
         play(world)
         end_at = world.clock.now
-        world.calm()
+        calm(world)
     except Exception as error:  # whatever a core raises is a finding
         violation = _say(error)
     end_at = world.clock.now if end_at is None else end_at

@@ -9,8 +9,9 @@ from broker.core import WATCH_S, Broker
 from broker.roster import GRACE_S, SILENCE_S, SILENCE_STEPS
 from broker.state import DRAIN_S
 from protocol import messages as m
+from protocol import records as r
 from protocol.ids import JobId
-from tests.simulation.network import Heard
+from tests.simulation.network import Heard, Told
 
 if TYPE_CHECKING:
     from tests.simulation.oracle import Oracle
@@ -23,7 +24,7 @@ _ABOUT_NONE = (m.Ack, m.Heartbeat, m.Status, m.Jobs, m.Models)
 _ABOUT_ANY = (m.Ready, m.Gone, m.Scale, m.Down)
 
 
-def about(event: ev.Event | Heard, actions: list[ev.Action]) -> set[JobId] | None:
+def about(event: Told, actions: list[ev.Action]) -> set[JobId] | None:
     """The jobs that this step may have changed; None: it may have been any."""
     jobs = set(_named(actions))
     if isinstance(event, Heard):
@@ -45,13 +46,17 @@ def _named(actions: list[ev.Action]) -> Iterator[JobId]:
             yield job
 
 
-def after(books: "Oracle", event: ev.Event | Heard, core: Broker, now: float) -> None:
+def after(books: "Oracle", event: Told, core: Broker, now: float) -> None:
     """Assert that nothing waits in vain; the slower rules only when time has gone by."""
     if core.state.jobs.waiting:
         _no_seat_waits_beside_a_free_voter(core, now)
     if core.state.draining and not core.state.quit:
         assert core.state.jobs.open, "told to end, with nothing left to do, and still here"
+    if core.state.jobs.open and not core.state.roster.by_route:
+        fleet = core.state.fleet
+        assert fleet.hopeful() or not fleet.reasons(), "jobs wait, and no worker is left"
     if isinstance(event, ev.Tick):
+        books.keeping.look(books, core, now)
         _the_silent_are_suspects(books, core, now)
         _jobs_end_in_time(books, core, now)
 
@@ -73,6 +78,8 @@ def _the_silent_are_suspects(books: "Oracle", core: Broker, now: float) -> None:
         if voter.state == "alive":
             assert silent_s <= patience_s, f"{voter.id} is alive after {silent_s:.1f} s of silence"
         else:
+            beat_s = now - books.beat_at.get(voter.route, 0.0)
+            assert beat_s > SILENCE_S, f"{voter.id} is a suspect, {beat_s:.1f} s after a heartbeat"
             assert voter.suspect_at is not None
             suspect_s = now - voter.suspect_at
             assert suspect_s <= GRACE_S + SLACK_S, f"{voter.id} is a suspect for {suspect_s:.1f} s"
@@ -87,13 +94,25 @@ def _jobs_end_in_time(books: "Oracle", core: Broker, now: float) -> None:
         assert now <= drain_at + SLACK_S, f"still here {now - drain_at + DRAIN_S:.0f} s after DOWN"
 
 
-def vote_was_taken(route: bytes, said: m.Vote, core: Broker) -> None:
-    """A vote that was awaited is not awaited any more."""
+def vote_was_taken(route: bytes, said: m.Vote, actions: list[ev.Action], core: Broker) -> None:
+    """A vote that was awaited is not awaited any more; one that came before its ballot never was.
+
+    What a full disk did not take is forgotten by a kill: then a ballot's number is given again.
+    """
+    if (said.job, said.seat) in _issued(actions):
+        return
     voter = core.state.roster.by_route.get(route)
     job = core.state.jobs.open.get(said.job)
     if voter is not None and job is not None:
         awaited = job.awaited(said.seat, said.attempt, voter.id)
         assert awaited is None, f"{said.job} seat {said.seat}: its vote was dropped"
+
+
+def _issued(actions: list[ev.Action]) -> set[tuple[JobId, int]]:
+    """The seats on ballots of this step."""
+    records = [action.record for action in actions if isinstance(action, ev.Write)]
+    ballots = [record for record in records if isinstance(record, r.BallotIssued)]
+    return {(ballot.job, seat.seat) for ballot in ballots for seat in ballot.seats}
 
 
 def recalled(books: "Oracle", verdict: m.Verdict, then: list[ev.Action], core: Broker) -> None:

@@ -6,18 +6,10 @@ from typing import Any
 
 import msgspec
 
-from protocol import messages as m
 from tests.simulation import commands, faults, lies
-from tests.simulation.client_process import ClientProcess
 from tests.simulation.clock import Clock
 from tests.simulation.script import Entry
 from tests.simulation.virtual_node import Node
-
-QUIET_S = 120.0
-"""Longest time from the end of all faults to the end of all jobs: their timeouts, and restarts."""
-
-AUDIT_S = 15.0
-"""For a client to ask again for every job, and to be answered."""
 
 SPIN_STEPS = 10_000
 """Steps of one node in one virtual second: far above what any load gives. More is a core whose
@@ -90,53 +82,6 @@ class World:
         if self._tell is not None:
             self._tell(f"---{entry}")
         KINDS[entry.kind](self.nodes[entry.node], entry)
-
-    # ------------------------------------------------------------ the end
-
-    def calm(self) -> None:
-        """End all faults, let every job end, and ask again for each that was acknowledged."""
-        for node in self.nodes:
-            _heal(node)
-        end_at = self.clock.now + QUIET_S
-        while self._unfinished() and self.clock.now < end_at:
-            self.clock.run_until(self.clock.now + 0.5)
-        auditors = [_audit(node) for node in self.nodes]
-        end_at = self.clock.now + AUDIT_S
-        while any(auditor.awaited for auditor in auditors) and self.clock.now < end_at:
-            self.clock.run_until(self.clock.now + 0.5)
-        for node, auditor in zip(self.nodes, auditors, strict=True):
-            node.oracle.final(auditor.jobs, auditor.ended)
-            for client in node.clients:
-                assert not client.awaited, f"{client.label} waits for {client.awaited} in vain"
-
-    def _unfinished(self) -> bool:
-        return any(
-            node.broker.core is None
-            or node.broker.core.state.jobs.open
-            or any(client.awaited for client in node.clients)
-            for node in self.nodes
-        )
-
-
-def _heal(node: Node) -> None:
-    node.disk.slow, node.disk.full = 1.0, False
-    node.fates.clear()
-    node.broker.seam = ""
-    if node.broker.core is None:
-        node.broker.start()
-    for worker in node.all_workers():
-        worker.link.repeats = 0
-        worker.link.lighten(lose=False)
-    for client in node.clients:
-        client.link.repeats = 0
-        client.link.lighten(lose=False)
-
-
-def _audit(node: Node) -> ClientProcess:
-    auditor = ClientProcess(node, "auditor")
-    for job in sorted(set(node.oracle.acknowledged) - set(node.oracle.forgotten)):
-        auditor.ask(m.Wait(job))
-    return auditor
 
 
 def _functions(*modules: Any) -> dict[str, Callable[[Node, Entry], None]]:
