@@ -48,7 +48,7 @@ DRAINED_MAX = 256
 """Frames taken in one turn: a flood from one side does not keep timers and sends waiting."""
 
 RETRY_S = 0.02
-"""How soon to try again when a listener's queue was full."""
+"""How soon to look again at a listener whose queue was full, or a worker that is nearly gone."""
 
 _NOBLOCK = int(zmq.NOBLOCK)  # a plain number: converting the flag costs a microsecond
 
@@ -114,7 +114,7 @@ class Service:
         wait_s = self._core.next_deadline() - time.monotonic()
         if self._scribe is not None and self._scribe.busy:
             wait_s = 0.0
-        if self._outbox.stuck:
+        if self._outbox.stuck or self._supervisor.waits:
             wait_s = min(wait_s, RETRY_S)
         if self._outbox.held_until is not None:
             wait_s = min(wait_s, self._outbox.held_until - time.monotonic())
@@ -184,7 +184,7 @@ class Service:
                 self._handle(StopAsked(now=True))  # who wanted this node is gone
         elif isinstance(source, int):
             self._poller.unregister(source)
-            self._handle(self._supervisor.ended(source))
+            self._supervisor.ended(source)
 
     def _handle(self, event: Event) -> None:
         self._perform(self._core.handle(event, time.monotonic()))

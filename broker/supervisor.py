@@ -6,10 +6,13 @@ The other is the child's standard input: when the broker dies, however, the chil
 and leaves. Processes are spawned, never forked with live sockets or device contexts.
 """
 
+import contextlib
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 
 from broker.events import ChildExited
 from broker.placing import Placing
@@ -20,8 +23,12 @@ from protocol.ids import WorkerId
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3): what a worker says when starting again cannot help
 
+AT_ONCE_S = 0.02
+"""From end of file on its pipe to the end of a process: far less, as a rule. One that takes longer,
+since a driver cleans up after it, is looked at again and again, and nobody waits for it."""
+
 REAP_S = 2.0
-"""After end of file on its pipe a process is as good as gone; one that is not by then is killed."""
+"""One that is not gone by then is killed."""
 
 _UNIX = os.name == "posix"
 
@@ -36,6 +43,7 @@ class Supervisor:
         self._oom_kills = read_oom_kills(self._host)
         self._killed: set[WorkerId] = set()  # by us, and not reaped yet
         self._processes: dict[WorkerId, subprocess.Popen[bytes]] = {}
+        self._ending: dict[WorkerId, float] = {}  # pipe at its end: when to kill the process
         self.pipes: dict[int, WorkerId] = {}  # to be polled for end of file
 
     def spawn(self, worker: WorkerId) -> int:
@@ -72,28 +80,38 @@ class Supervisor:
             self._killed.add(worker)
             process.kill()
 
-    def ended(self, pipe: int) -> ChildExited:
-        """The pipe of a worker came to its end: reap it and tell why it ended."""
+    def ended(self, pipe: int) -> None:
+        """The pipe of a worker came to its end: `poll` tells of it, soon if not at once."""
         worker = self.pipes.pop(pipe)
         os.close(pipe)
-        process = self._processes[worker]
-        try:
-            process.wait(REAP_S)
-        except subprocess.TimeoutExpired:
-            self._killed.add(worker)
-            process.kill()
-            process.wait()
-        return self._exited(worker, process)
+        self._ending[worker] = time.monotonic() + REAP_S
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._processes[worker].wait(AT_ONCE_S)
+
+    @property
+    def waits(self) -> bool:
+        """Is a process as good as gone, and still there? Then poll again soon."""
+        return bool(self._ending)
 
     def poll(self) -> list[ChildExited]:
-        """Where pipes cannot be polled (Windows): ask each process."""
-        if _UNIX:
+        """The processes that have ended, and why. Where pipes cannot be polled: ask each of all."""
+        if _UNIX and not self._ending:
             return []
-        over = [(w, p) for w, p in self._processes.items() if p.poll() is not None]
-        return [self._exited(worker, process) for worker, process in over]
+        asked = list(self._ending) if _UNIX else list(self._processes)
+        over = [worker for worker in asked if self._is_over(worker)]
+        return [self._exited(worker, self._processes[worker]) for worker in over]
+
+    def _is_over(self, worker: WorkerId) -> bool:
+        if self._processes[worker].poll() is not None:
+            return True
+        if time.monotonic() >= self._ending.get(worker, math.inf):
+            self._ending[worker] = math.inf
+            self.kill(worker)
+        return False
 
     def _exited(self, worker: WorkerId, process: subprocess.Popen[bytes]) -> ChildExited:
         del self._processes[worker]
+        self._ending.pop(worker, None)
         if process.stdin:
             process.stdin.close()
         code, ours = process.returncode, worker in self._killed
@@ -132,7 +150,8 @@ class Supervisor:
                 process.wait(grace_s)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(REAP_S)
         self._processes.clear()
         for pipe in self.pipes:
             os.close(pipe)

@@ -64,7 +64,9 @@ def ended(supervisor: Supervisor) -> ChildExited:
     poller = select.poll()
     poller.register(pipe, select.POLLIN | select.POLLHUP)
     assert poller.poll(PATIENCE_MS), "the worker ends"
-    return supervisor.ended(pipe)
+    supervisor.ended(pipe)
+    (exited,) = supervisor.poll()
+    return exited
 
 
 def killed(supervisor: Supervisor, kernel: Counted, kills: int) -> ChildExited:
