@@ -11,8 +11,12 @@ import zmq
 
 from protocol.limits import FRAME_BYTES_MAX
 
-HWM = 1000
-"""Frames queued in libzmq for one listener; beyond, they wait in the outbox, which is bounded."""
+RECEIVED_MAX = 1000
+"""Frames of one speaker that wait in libzmq to be heard."""
+
+SENT_MAX = 100
+"""Frames queued in libzmq for one listener. Each may be as large as frames are, so there are few;
+beyond, they wait in the outbox, which is bounded in bytes."""
 
 HANDSHAKE_MS = 3000
 """A connection that says nothing is cut; by default it would hold its place for 30 s."""
@@ -38,8 +42,8 @@ def bind(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[by
     router = context.socket(zmq.ROUTER)
     router.setsockopt(zmq.ROUTER_MANDATORY, 1)
     router.setsockopt(zmq.ROUTER_HANDOVER, 0)
-    router.setsockopt(zmq.SNDHWM, HWM)
-    router.setsockopt(zmq.RCVHWM, HWM)
+    router.setsockopt(zmq.SNDHWM, SENT_MAX)
+    router.setsockopt(zmq.RCVHWM, RECEIVED_MAX)
     router.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
     router.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     router.setsockopt(zmq.LINGER, LINGER_MS)

@@ -14,7 +14,7 @@ PROMPT_SHOWN_CHARS = 120
 def node_report(state: State, now: float) -> m.NodeReport:
     """The answer to STATUS."""
     open_jobs = state.jobs.open.values()
-    queued = sum(job.state == "waiting" for job in open_jobs)
+    queued = sum(not job.seats or job.state == "waiting" for job in open_jobs)
     return m.NodeReport(
         node=m.NodeFacts(
             id=state.node.id,

@@ -48,6 +48,9 @@ from protocol.ids import WorkerId
 DRAINED_MAX = 256
 """Frames taken in one turn: a flood from one side does not keep timers and sends waiting."""
 
+DRAINED_S = 0.05
+"""Nor does one of frames that take long: then the turn ends, and the others have theirs."""
+
 RETRY_S = 0.02
 """How soon to look again at a listener whose queue was full, or a worker that is nearly gone."""
 
@@ -164,23 +167,25 @@ class Service:
 
     def _drain(self) -> None:
         """Hear what has come. The first frame alone costs no failed attempt at a second."""
-        self._hear()
+        began = self._hear()
         if not int(self._router.get(zmq.EVENTS)) & zmq.POLLIN:
             return
         for _ in range(DRAINED_MAX):
             try:
-                self._hear()
+                if self._hear() > began + DRAINED_S:
+                    return
             except zmq.Again:
                 return
 
-    def _hear(self) -> None:
-        """Take one message from the socket: the route, and one part. Raises zmq.Again."""
+    def _hear(self) -> float:
+        """Take one message from the socket: the route, and one part; when. Raises zmq.Again."""
         route = self._router.recv(_NOBLOCK)
         part = self._router.recv(_NOBLOCK, copy=False)
         parts = 1
         while part.more:  # not ours, but it must not be taken for the next message's route
             part = self._router.recv(_NOBLOCK, copy=False)
             parts += 1
+        now = time.monotonic()
         try:
             messages = frames.to_broker(part.bytes if parts == 1 else b"")
         except UnknownMessage as error:
@@ -188,7 +193,8 @@ class Service:
         except FrameError:
             self._handle(Nonsense(route))
         else:
-            self._perform(self._core.hear(route, messages, time.monotonic()))
+            self._perform(self._core.hear(route, messages, now))
+        return now
 
     def _other(self, source: object) -> None:
         """Not the socket: a signal, something learned, our lifeline, or a worker's."""

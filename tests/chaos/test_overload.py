@@ -92,3 +92,24 @@ def test_case_12_a_client_that_does_not_read_costs_nobody_and_its_results_are_ke
         for job in jobs[::100]:
             node.say(m.Wait(job))
             assert node.hear(m.Verdict).job == job
+
+
+LARGE = 400
+"""Answers of 1 MiB: what ZeroMQ's own queue of a thousand would hold."""
+
+DEAF_MIB_MAX = 250
+"""The outbox's 64, ZeroMQ's hundred, and what the two are made from."""
+
+
+def test_case_12_what_is_large_takes_bounded_room_for_a_client_that_does_not_read() -> None:
+    with running(*BUSY) as node:
+        asked = node.submit("x" * (1 << 20), votes=1, timeout_s=600)
+        node.hear(m.Accepted)
+        idle = psutil.Process(node.pid).memory_info().rss
+        with another_client(node) as deaf:
+            for _ in range(LARGE):
+                deaf.say(m.Show(asked))
+            deaf.say(m.Scale(2))
+            node.until(lambda report: len(report.workers) == 2, "all heard")
+            grown = psutil.Process(node.pid).memory_info().rss - idle
+            assert grown <= DEAF_MIB_MAX << 20, f"{grown / 2**20:.1f} MiB"

@@ -158,8 +158,8 @@ class Oracle:
                 for said in event.said:
                     self._message(route, said, actions, core, now)
             case ev.Nonsense(route=route, say=say):
-                told = [a for a in actions if isinstance(a, ev.Send) and a.route == route]
-                _must(bool(told) == bool(say), "what is not known was not answered")
+                refused = any(isinstance(one, m.Rejected) for one in _told(route, actions))
+                _must(refused == bool(say), "what is not known was not answered")
             case ev.Fetched():
                 self._answered(event.route, event.message, actions)
             case ev.JournalFull(unwritten=jobs):
@@ -181,8 +181,7 @@ class Oracle:
     ) -> None:
         match said:
             case m.Ready():
-                told = [a.message for a in actions if isinstance(a, ev.Send) and a.route == route]
-                if not any(isinstance(message, m.Stop) for message in told):
+                if not any(isinstance(message, m.Stop) for message in _told(route, actions)):
                     self.processes.joined(route, said, now)
                     self.voter_of[route] = said.worker
                     self._stopped.discard(route)
@@ -203,14 +202,13 @@ class Oracle:
             case m.Submit() | m.Wait() | m.Cancel():
                 self._asked(route, said, actions)
             case m.Status() | m.Jobs() | m.Show():
-                told = [a for a in actions if isinstance(a, ev.Send) and a.route == route]
-                _must(bool(told), f"{type(said).__name__} was not answered")
+                _must(bool(_told(route, actions)), f"{type(said).__name__} was not answered")
 
     def _asked(
         self, route: bytes, said: m.Submit | m.Wait | m.Cancel, actions: list[ev.Action]
     ) -> None:
         """A client wants a verdict on this route: it is told no, or gets exactly one."""
-        told = [a.message for a in actions if isinstance(a, ev.Send) and a.route == route]
+        told = _told(route, actions)
         refused = [t for t in told if isinstance(t, m.Rejected) and t.job in ("", said.job)]
         if isinstance(said, m.Submit):
             self.attempted.setdefault(said.job, said)
@@ -393,6 +391,11 @@ class Oracle:
             if job in self.acknowledged and job not in self.forgotten:
                 _must(job in self.ended, f"{job}: acknowledged, and without a verdict: lost")
                 _must(heard.get(job) == self.ended[job], f"{job}: not delivered when asked again")
+
+
+def _told(route: bytes, actions: list[ev.Action]) -> list[m.Message]:
+    """What is said there in this step."""
+    return [a.message for a in actions if isinstance(a, ev.Send) and a.route == route]
 
 
 def _must(true: bool, otherwise: str) -> None:
