@@ -16,7 +16,7 @@ def problem_of(submit: m.Submit) -> Problem | None:
 
 def chars_of(s: m.Submit) -> int:
     """Characters of all its texts: about the memory that it takes."""
-    size = len(s.prompt) + len(s.system)
+    size = len(s.prompt) + len(s.system) + len(s.schema)
     return size + sum(map(len, _small(s))) if s.choices or s.stop_strings else size
 
 
