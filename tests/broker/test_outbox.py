@@ -25,7 +25,7 @@ class Pair:
 
     def __init__(self, folder: Path) -> None:
         self.context = zmq.Context()
-        self.router = bind(self.context, folder / "s", f"ipc://{folder}/s")
+        self.router = bind(self.context, f"ipc://{folder}/s")
         self.outbox = Outbox(self.router)
         self.listener = self.context.socket(zmq.DEALER)
         self.listener.set(zmq.RCVHWM, 1)
