@@ -173,14 +173,14 @@ def _network(machine: Machine, seen: Seen) -> Iterator[Check]:
     else:
         fix = "sudo timedatectl set-ntp true"
         yield Check("network", "clock", "warn", "the clock is not synchronised", fix)
-    join = "swarmctl join TOKEN works by address, without mDNS"
+    fix = "sudo ufw allow 5353/udp, or the like of your firewall; one node alone needs none"
     if seen.mdns_heard:
         yield Check("network", "mdns", "ok", "own announcements are heard: peers can be found")
     elif seen.mdns_heard is None and not seen.mdns_error:
-        yield Check("network", "mdns", "unknown", "mDNS was not tried", join)
+        yield Check("network", "mdns", "unknown", "mDNS was not tried", fix)
     else:
         why = seen.mdns_error or "a firewall, or a network without multicast"
-        yield Check("network", "mdns", "warn", f"own announcements are not heard: {why}", join)
+        yield Check("network", "mdns", "warn", f"own announcements are not heard: {why}", fix)
     yield from _local_network(machine, seen)
 
 
