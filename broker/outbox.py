@@ -18,6 +18,10 @@ UNSENT_BYTES_MAX = 64 << 20
 """For one listener that does not read: two of the largest verdicts. Beyond, it is given up; its
 verdicts are kept, and it may ask for them again."""
 
+SPILL_BYTES = 16 << 20
+"""Said in one turn: beyond, it is sent in the midst of it, or a turn that answers hundreds of
+questions with a mebibyte each would hold all of that at once."""
+
 COMPANY_S = 0.001
 """How long an ACCEPTED waits for something else to say: the poller's smallest step."""
 
@@ -34,19 +38,26 @@ class Outbox:
         self._urgent: set[Route] = set()  # of these, who is told more than ACCEPTED
         self._held_until: float | None = None  # set while some others wait for company
         self._unsent: dict[Route, list[bytes]] = {}  # frames, for listeners whose queue is full
+        self._bytes = 0  # of all parts
+        self._lost: list[Route] = []  # found in the midst of a turn, told at its end
 
     def put(self, route: Route, message: m.ToClient | m.ToWorker) -> None:
         """Say this at the next flush. Progress is dropped for a listener that does not read."""
         kind = type(message)
-        if kind is m.Progress and route in self._unsent:
+        if (kind is m.Progress and route in self._unsent) or route in self._lost:
             return
         if kind is not m.Accepted:
             self._urgent.add(route)
+        part = frames.encode(message)
         parts = self._parts.get(route)
         if parts is None:
-            self._parts[route] = [frames.encode(message)]
+            self._parts[route] = [part]
         else:
-            parts.append(frames.encode(message))
+            parts.append(part)
+        self._bytes += len(part)
+        if self._bytes > SPILL_BYTES:
+            self._held_until = None
+            self._lost += self._send_parts(list(self._parts))
 
     @property
     def held_until(self) -> float | None:
@@ -60,14 +71,18 @@ class Outbox:
 
     def flush(self, now: float) -> list[Route]:
         """Send what can be sent; the routes behind which nobody is, or nobody who reads."""
-        lost = []
+        lost, self._lost = self._lost, []
         if self._unsent:
             lost += [route for route in list(self._unsent) if not self._send(route, [])]
         if self._parts:
-            for route in self._due(now):
-                if not self._send(route, _frames(self._parts.pop(route))):
-                    lost.append(route)
-            self._urgent.clear()
+            lost += self._send_parts(self._due(now))
+        return lost
+
+    def _send_parts(self, routes: list[Route]) -> list[Route]:
+        """Send these what was put for them; those who are lost."""
+        lost = [r for r in routes if not self._send(r, _frames(self._parts.pop(r)))]
+        self._urgent.clear()
+        self._bytes = 0
         return lost
 
     def _due(self, now: float) -> list[Route]:

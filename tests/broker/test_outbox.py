@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from broker.address import bind
-from broker.outbox import UNSENT_BYTES_MAX, Outbox
+from broker.outbox import SPILL_BYTES, UNSENT_BYTES_MAX, Outbox
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import JobId, Seat, WorkerId
@@ -46,6 +46,12 @@ class Pair:
                 return number
             self.say(verdict(f"full-{number}"))
         raise AssertionError("it never had to wait")
+
+    def read_before_the_flush(self) -> list[Any]:
+        heard = []
+        while self.listener.poll(200):
+            heard += frames.to_client(self.listener.recv())
+        return heard
 
     def read_all(self) -> list[Any]:
         heard = []
@@ -121,3 +127,23 @@ def test_what_fits_into_no_frame_is_refused_in_words_and_the_rest_is_said(pair: 
     assert (before.job, after.job) == ("before", "after")
     assert isinstance(refused, m.Rejected)
     assert (refused.job, refused.problem.code) == ("huge", "too-large")
+
+
+def test_a_turn_that_says_very_much_sends_in_its_midst_in_order(pair: Pair) -> None:
+    said = SPILL_BYTES // len(TEXT) + 2
+    for number in range(said):
+        pair.outbox.put(pair.route, verdict(f"v-{number}"))
+    heard = pair.read_before_the_flush()
+    assert heard
+    assert pair.outbox.flush(0.0) == []
+    heard += pair.read_all()
+    assert [message.job for message in heard] == [f"v-{number}" for number in range(said)]
+
+
+def test_who_is_lost_in_the_midst_of_a_turn_is_named_once_and_told_no_more(pair: Pair) -> None:
+    pair.fill()
+    for number in range((UNSENT_BYTES_MAX + 2 * SPILL_BYTES) // len(TEXT)):
+        pair.outbox.put(pair.route, verdict(f"more-{number}"))
+    assert pair.outbox.flush(0.0) == [pair.route]
+    assert not pair.outbox.stuck
+    assert pair.say(verdict("new")) == []
