@@ -50,19 +50,18 @@ def _texts(s: m.Submit) -> Problem | None:
     return None
 
 
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "votes": (1, limits.SEATS_MAX),
-    "temperature": (0, limits.TEMPERATURE_MAX),
-    "max_tokens": (1, limits.MAX_TOKENS_MAX),
-    "seed": (0, limits.SEED_MAX),
-    "min_agreement": (0, 1),
-}
-_bounded = attrgetter(*_BOUNDS)  # all of them in one call
+_BOUNDS: tuple[tuple[str, float, float], ...] = (
+    ("votes", 1, limits.SEATS_MAX),
+    ("temperature", 0, limits.TEMPERATURE_MAX),
+    ("max_tokens", 1, limits.MAX_TOKENS_MAX),
+    ("seed", 0, limits.SEED_MAX),
+    ("min_agreement", 0, 1),
+)
+_bounded = attrgetter(*(name for name, _, _ in _BOUNDS))  # all of them in one call
 
 
 def _numbers(s: m.Submit) -> Problem | None:
-    for name, value in zip(_BOUNDS, _bounded(s), strict=True):
-        low, high = _BOUNDS[name]
+    for (name, low, high), value in zip(_BOUNDS, _bounded(s), strict=True):
         if value is not None and not low <= value <= high:  # NaN is within no bounds
             return _invalid(f"--{name.replace('_', '-')} {value}", f"give {low} to {high}")
     if not 0 < s.timeout_s <= limits.TIMEOUT_S_MAX:

@@ -38,12 +38,6 @@ class Standing(msgspec.Struct, frozen=True):
     voters: frozenset[str]  # digests of the models that voted
 
 
-_COUNTED = (
-    "voted", "abstained", "declined", "lost", "cancelled", "tokens", "tokens_cancelled", "text",
-)  # fmt: skip
-"""At a job's end: how its seats ended, and what of tokens and characters its votes took."""
-
-
 class SeatLife(msgspec.Struct):
     """One seat: demand for one vote."""
 
@@ -256,19 +250,20 @@ class Job:
     def end(self, outcome: m.Result, stopped: str, judged: Judgement, now: float) -> m.Verdict:
         """Close every seat and write the verdict; it never changes after this."""
         assert self.verdict is None, "a second verdict"
-        counts, votes = self._close_seats(now)
-        unopened = max(0, self.asked - len(self.seats))
+        votes, tokens_cancelled = self._close_seats(now)
+        ended = [seat.state for seat in self.seats]
+        unopened = max(0, self.asked - len(ended))
         self.pending.clear()
         self.verdict = m.Verdict(
             job=self.id,
             outcome=outcome,
             stopped=stopped,
-            asked=len(self.seats) + unopened,
-            cast=counts["voted"],
-            abstained=counts["abstained"],
-            declined=counts["declined"],
-            lost=counts["lost"],
-            cancelled=counts["cancelled"] + unopened,
+            asked=len(ended) + unopened,
+            cast=ended.count("voted"),
+            abstained=ended.count("abstained"),
+            declined=ended.count("declined"),
+            lost=ended.count("lost"),
+            cancelled=ended.count("cancelled") + unopened,
             answer=judged.answer,
             answer_type=judged.answer_type,
             mode=judged.mode,
@@ -276,40 +271,31 @@ class Job:
             agreement=judged.agreement,
             confidence=judged.confidence,
             margin=judged.margin,
-            tokens=counts["tokens"],
-            tokens_cancelled=counts["tokens_cancelled"],
+            tokens=sum([vote.tokens for vote in votes]),
+            tokens_cancelled=tokens_cancelled,
             time_s=now - self.accepted_at,
             votes=tuple(votes),
             notes=self.notes,
             tried=self.checks.tried if self.checks else 0,
             passed=self.checks.passed if self.checks else 0,
         )
-        self.bytes += counts["text"]
+        self.bytes += sum([len(vote.text) for vote in votes])
         self.let_go()
         return self.verdict
 
-    def _close_seats(self, now: float) -> tuple[dict[str, int], list[m.VoteRecord]]:
-        """End every seat; how many ended how, with tokens and characters of text, and the votes.
-
-        One loop for all of it: each job of a busy broker comes through here.
-        """
-        counts = dict.fromkeys(_COUNTED, 0)
+    def _close_seats(self, now: float) -> tuple[list[m.VoteRecord], int]:
+        """End every seat; the votes, and the tokens of those that are stopped in mid-sentence."""
         votes = []
         cut = set()
         for seat in self.seats:
-            if seat.state == "open" and seat.voter and seat.voter not in cut:
-                cut.add(seat.voter)
-                counts["tokens_cancelled"] += self.running_tokens.get(seat.voter, 0)
             if seat.state in SEAT_MOVES:
+                if seat.state == "open":
+                    cut.add(seat.voter)
                 seat.move("cancelled")
                 seat.ended_at = now
             elif seat.vote is not None:
-                vote = self._read_again(seat, seat.vote)
-                votes.append(vote)
-                counts["tokens"] += vote.tokens
-                counts["text"] += len(vote.text)
-            counts[seat.state] += 1
-        return counts, votes
+                votes.append(self._read_again(seat, seat.vote))
+        return votes, sum([self.running_tokens.get(voter, 0) for voter in cut if voter])
 
     def let_go(self) -> None:
         """Keep nothing of the count, which is over.

@@ -2,7 +2,8 @@
 
 A send is the dearest thing a broker does: it wakes ZeroMQ's thread and then the listener. So all
 that a turn says to one listener goes in one frame, and an ACCEPTED, which nobody acts on, waits a
-moment for company: with a quick engine the verdict goes in the same frame.
+moment for company: with a quick engine the verdict goes in the same frame. A full frame leaves at
+once: its listener works while the turn goes on, and a turn that says very much holds little of it.
 """
 
 import msgspec
@@ -12,15 +13,11 @@ from broker.events import Route
 from protocol import frames
 from protocol import messages as m
 from protocol.errors import Code, FrameTooLarge, Problem
-from protocol.limits import FRAME_BYTES_MAX
+from protocol.limits import FRAME_BYTES_MAX, FRAME_FULL_BYTES
 
 UNSENT_BYTES_MAX = 64 << 20
 """For one listener that does not read: two of the largest verdicts. Beyond, it is given up; its
 verdicts are kept, and it may ask for them again."""
-
-SPILL_BYTES = 16 << 20
-"""Said in one turn: beyond, it is sent in the midst of it, or a turn that answers hundreds of
-questions with a mebibyte each would hold all of that at once."""
 
 COMPANY_S = 0.001
 """How long an ACCEPTED waits for something else to say: the poller's smallest step."""
@@ -29,16 +26,25 @@ _NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: the flags' own `|` costs a microse
 _MORE = int(zmq.SNDMORE | zmq.NOBLOCK)
 
 
+class _Frame:
+    """What was said to one listener since it was last sent something."""
+
+    __slots__ = ("parts", "size")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+
+
 class Outbox:
     """Messages by listener, sent in as few frames as possible at the end of a turn."""
 
     def __init__(self, router: zmq.Socket[bytes]) -> None:
         self._router = router
-        self._parts: dict[Route, list[bytes]] = {}
+        self._open: dict[Route, _Frame] = {}
         self._urgent: set[Route] = set()  # of these, who is told more than ACCEPTED
         self._held_until: float | None = None  # set while some others wait for company
         self._unsent: dict[Route, list[bytes]] = {}  # frames, for listeners whose queue is full
-        self._bytes = 0  # of all parts
         self._lost: list[Route] = []  # found in the midst of a turn, told at its end
 
     def put(self, route: Route, message: m.ToClient | m.ToWorker) -> None:
@@ -46,18 +52,20 @@ class Outbox:
         kind = type(message)
         if (kind is m.Progress and route in self._unsent) or route in self._lost:
             return
+        part = frames.encode(message)
+        frame = self._open.get(route)
+        if frame is not None and frame.size + len(part) > FRAME_FULL_BYTES:
+            self._urgent.discard(route)
+            if lost := self._send_frames([route]):
+                self._lost += lost
+                return
+            frame = None
+        if frame is None:
+            frame = self._open[route] = _Frame()
+        frame.parts.append(part)
+        frame.size += len(part)
         if kind is not m.Accepted:
             self._urgent.add(route)
-        part = frames.encode(message)
-        parts = self._parts.get(route)
-        if parts is None:
-            self._parts[route] = [part]
-        else:
-            parts.append(part)
-        self._bytes += len(part)
-        if self._bytes > SPILL_BYTES:
-            self._held_until = None
-            self._lost += self._send_parts(list(self._parts))
 
     @property
     def held_until(self) -> float | None:
@@ -74,24 +82,22 @@ class Outbox:
         lost, self._lost = self._lost, []
         if self._unsent:
             lost += [route for route in list(self._unsent) if not self._send(route, [])]
-        if self._parts:
-            lost += self._send_parts(self._due(now))
+        if self._open:
+            lost += self._send_frames(self._due(now))
+            self._urgent.clear()
         return lost
 
-    def _send_parts(self, routes: list[Route]) -> list[Route]:
+    def _send_frames(self, routes: list[Route]) -> list[Route]:
         """Send these what was put for them; those who are lost."""
-        lost = [r for r in routes if not self._send(r, _frames(self._parts.pop(r)))]
-        self._urgent.clear()
-        self._bytes = 0
-        return lost
+        return [r for r in routes if not self._send(r, _frames(self._open.pop(r).parts))]
 
     def _due(self, now: float) -> list[Route]:
         """Who is told now."""
         if self._held_until is not None and now >= self._held_until:
             self._held_until = None
-            return list(self._parts)
-        due = [route for route in self._parts if route in self._urgent]
-        if len(due) == len(self._parts):
+            return list(self._open)
+        due = [route for route in self._open if route in self._urgent]
+        if len(due) == len(self._open):
             self._held_until = None
         elif self._held_until is None:
             self._held_until = now + COMPANY_S

@@ -48,8 +48,11 @@ from protocol.ids import WorkerId
 DRAINED_MAX = 256
 """Frames taken in one turn: a flood from one side does not keep timers and sends waiting."""
 
-DRAINED_S = 0.05
-"""Nor does one of frames that take long: then the turn ends, and the others have theirs."""
+DRAINED_S = 0.003
+"""Then a turn's hearing ends: what it wrote is committed and said, and workers work on that while
+the next is heard. Longer turns make fewer commits, and let workers wait for all of them: 50 ms gave
+9,100 jobs/s with a journal where 3 ms gave 10,500, and 2 ms no more. A flood keeps nobody
+waiting."""
 
 RETRY_S = 0.02
 """How soon to look again at a listener whose queue was full, or a worker that is nearly gone."""

@@ -15,13 +15,16 @@ CHARS_MIN = 200
 
 def brief(verdict: Verdict) -> Verdict:
     """What is said for this verdict."""
-    if not any(map(_repeats, verdict.votes)):
+    won, shorter, votes = False, False, []
+    for vote in verdict.votes:
+        if _repeats(vote):
+            shorter = True
+            won |= vote.seat == verdict.winner and vote.answer == verdict.answer
+            votes.append(replace(vote, answer=None, verbatim=True))
+        else:
+            votes.append(vote)
+    if not shorter:
         return verdict
-    votes = [replace(v, answer=None, verbatim=True) if _repeats(v) else v for v in verdict.votes]
-    won = any(
-        v.seat == verdict.winner and _repeats(v) and v.answer == verdict.answer
-        for v in verdict.votes
-    )
     answer = None if won else verdict.answer
     return replace(verdict, answer=answer, votes=tuple(votes), verbatim=won)
 

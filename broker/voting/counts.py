@@ -19,12 +19,13 @@ class Count:
 class Counts:
     """Votes by answer, in order of arrival. A tie is led by the answer that reached it first."""
 
-    __slots__ = ("by_answer", "first", "second", "weight")
+    __slots__ = ("by_answer", "cast", "first", "second", "weight")
 
     def __init__(self) -> None:
         self.by_answer: dict[str, Count] = {}
         self.first: Count | None = None  # the leader
         self.second: Count | None = None  # the best of the others
+        self.cast = 0  # votes for any answer
         self.weight = 0  # of all votes
 
     def add(self, answer: str, seat: int, weight: int) -> None:
@@ -34,6 +35,7 @@ class Counts:
             count = self.by_answer[answer] = Count(answer, seat)
         count.votes += 1
         count.weight += weight
+        self.cast += 1
         self.weight += weight
         first, second = self.first, self.second
         if first is None or count is first:

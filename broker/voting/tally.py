@@ -269,7 +269,7 @@ class Tally:
         first = self._counts.first
         shown = first if outcome is not Outcome.TIED else None
         share = first.weight / self._counts.weight if first else 0.0
-        cast = sum(count.votes for count in self._counts.by_answer.values())
+        cast = self._counts.cast
         kind = self._finder.found
         return Judgement(
             outcome=outcome,

@@ -9,17 +9,14 @@ CLOSES = (
     "<|end_of_thought|>", "[/THINK]", "◁/think▷", "<|channel|>final<|message|>",
 )  # fmt: skip
 
-MARKS = ("<", "[THINK]", "[/THINK]", "◁")
-"""A text with none of these holds none of those: finding it out takes a microsecond."""
-
 
 def without_thought(text: str) -> str | None:
     """What follows the last finished thought; None: it ends inside a thought.
 
     Some chat templates put the opening mark into the prompt, so a closing mark without one counts.
     """
-    if not any(mark in text for mark in MARKS):
-        return text
+    if not ("<" in text or "◁" in text or ("[" in text and "THINK]" in text)):
+        return text  # single letters first: they are looked for twenty times as fast as words
     end = 0
     for close in CLOSES:
         at = text.rfind(close)
