@@ -119,6 +119,7 @@ class Worker:
         self.waiting: deque[_Waiting] = deque()
         self.running: dict[int, _Running] = {}  # by slot, in order of admission
         self.draining = False
+        self._left = False
         self._admitting: dict[Key, bool] = {}  # asked of the engine; False: not wanted any more
         self._held: dict[JobId, _Held] = {}
         self._beat_at = now + HEARTBEAT_S
@@ -143,6 +144,9 @@ class Worker:
                 assert_never(event)
         if now >= self._beat_at:
             actions += self._beat(now)
+        if self.draining and not self._left and not self._load():
+            self._left = True
+            actions += [Say(m.Gone("asked to stop", worker=self.ready.worker)), Leave()]
         return actions
 
     def next_deadline(self) -> float:
@@ -156,6 +160,7 @@ class Worker:
 
     def check(self) -> None:
         """Assert what must always hold; for tests and the simulator."""
+        assert self._left or not self.draining or self._load(), "it has nothing to stay for"
         if not (self.running or self.waiting or self._admitting or self._held):
             return  # nothing is here that could be wrong
         assert len(self.running) + len(self._admitting) <= self.slots
@@ -229,9 +234,7 @@ class Worker:
 
     def _stop(self, now: bool) -> list[Action]:
         self.draining = True
-        if not now:
-            return self._leave_if_done()
-        return [*self._forget_all(), *self._leave_if_done()]
+        return self._forget_all() if now else []
 
     # ------------------------------------------------------------ what the engine did
 
@@ -248,7 +251,6 @@ class Worker:
             self._release(run.key.job, run.key.seat)
         if step.finished:
             actions += self._fill()
-            actions += self._leave_if_done()
         return actions
 
     def _vote(self, key: Key, done: Completion) -> m.Vote | m.Abstain:
@@ -262,16 +264,16 @@ class Worker:
 
     def _admitted(self, event: Admitted) -> list[Action]:
         if not self._admitting.pop(event.key):  # dropped meanwhile
-            return [CancelSlot(event.slot), *self._fill(), *self._leave_if_done()]
+            return [CancelSlot(event.slot), *self._fill()]
         self.running[event.slot] = _Running(event.key)
         return []
 
     def _not_admitted(self, event: NotAdmitted) -> list[Action]:
         if not self._admitting.pop(event.key):
-            return [*self._fill(), *self._leave_if_done()]
+            return self._fill()
         self._release(event.key.job, event.key.seat)
         said = Say(m.Decline(*event.key, event.reason, final=True))
-        return [said, *self._fill(), *self._leave_if_done()]
+        return [said, *self._fill()]
 
     # ------------------------------------------------------------ slots
 
@@ -301,11 +303,6 @@ class Worker:
             here.seats.discard(seat)
             if not here.seats:
                 del self._held[job]
-
-    def _leave_if_done(self) -> list[Action]:
-        if not self.draining or self._load():
-            return []
-        return [Say(m.Gone("asked to stop", worker=self.ready.worker)), Leave()]
 
     # ------------------------------------------------------------ signs of life
 

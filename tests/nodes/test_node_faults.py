@@ -61,6 +61,18 @@ def test_case_19_a_stale_socket_and_lock_of_a_killed_broker_do_not_matter() -> N
         assert node.ask(votes=2).answer == "42"
 
 
+def test_case_27_a_worker_scaled_down_leaves_when_its_last_seat_is_recalled() -> None:
+    with running(*scripted(SLOW), workers=2) as node:
+        node.submit(votes=8, timeout_s=60)
+        job = node.hear(m.Accepted).job
+        node.until(lambda r: all(w.busy for w in r.workers), "both at work")
+        node.say(m.Scale(1))
+        node.hear(m.Scaled)
+        node.say(m.Cancel(job))
+        node.hear(m.Verdict)
+        node.until(lambda r: len(r.workers) == 1, "one of them gone")
+
+
 def test_case_20_an_address_in_use_is_refused_and_not_taken_over() -> None:
     """libzmq would unlink the socket, live or not, and its owner would never hear of anyone."""
     with running(*scripted("answers=42")) as node:

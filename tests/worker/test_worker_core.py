@@ -203,6 +203,22 @@ def test_a_draining_worker_finishes_takes_nothing_and_leaves(rig: Rig) -> None:
     assert rig.left
 
 
+@pytest.mark.parametrize("how", ["recall", "deadline", "introduce"])
+def test_a_draining_worker_leaves_however_its_last_seat_goes(rig: Rig, how: str) -> None:
+    rig.ballot("a", 1)
+    rig.do(core.Told(m.Stop()))
+    assert not rig.left
+    if how == "recall":
+        rig.recall("a", 0)
+    elif how == "introduce":
+        rig.do(core.Told(m.Introduce()))
+    else:
+        rig.now += 6
+        rig.do(core.Tick())
+    assert rig.left
+    assert rig.do(core.Told(m.Stop())) == []
+
+
 def test_told_to_stop_now_it_drops_everything_and_leaves(rig: Rig) -> None:
     rig.ballot("a", 3)
     assert [type(said) for said in rig.do(core.Told(m.Stop(now=True)))] == [m.Gone]
