@@ -277,7 +277,6 @@ def _by_job(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]
 def connect(path: Path) -> sqlite3.Connection:
     """The file, as its writer opens it: transactions are begun and ended by name."""
     db = sqlite3.connect(path, BUSY_S, isolation_level=None, cached_statements=64)
-    db.execute("PRAGMA page_size = 8192")
     db.execute(f"PRAGMA page_size = {file.PAGE_BYTES}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")

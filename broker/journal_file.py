@@ -7,7 +7,7 @@ Never silently replaced: a damaged file stays beside the new one, is named on st
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,12 @@ _BESIDE = ("", "-wal", "-shm")
 
 HELD_S = 5.0
 """How long to wait for somebody else who holds the file, such as a backup, before giving up."""
+
+
+COMPACT_BYTES = 64 << 20
+"""Of free pages, from which on a start gives them back to the system, if they are most of the file.
+While a broker runs they are used again, so the file is as large as what was kept at once; what is
+copied is less than what is given back."""
 
 
 class NewerJournal(Exception):
@@ -69,6 +75,7 @@ def prepare(folder: Path) -> tuple[Path, tuple[str, ...]]:
         return path, ()
     reason = _damage(path)
     if not reason:
+        _compact(path)
         return path, ()
     aside = _set_aside(path)
     _make(path)
@@ -110,6 +117,18 @@ def _damage(path: Path) -> str:
     except (sqlite3.DatabaseError, file.Damaged) as error:
         return str(error)
     return ""
+
+
+def _compact(path: Path) -> None:
+    """Give back the room of results that were forgotten, where it is worth a copy of the rest."""
+    with closing(connect(path)) as db:
+        total, free, page = (
+            db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        if free * page >= COMPACT_BYTES and free * 2 > total:
+            with suppress(sqlite3.Error):  # for want of room: it stays as it is
+                db.execute("VACUUM")
 
 
 def _set_aside(path: Path) -> Path:

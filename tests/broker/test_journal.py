@@ -77,6 +77,34 @@ def broker(journal: Journal) -> Broker:
     return core
 
 
+def test_a_start_gives_back_the_room_of_what_was_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [JobId(f"j{number}") for number in range(200)]
+    results = [verdict(name, record_of(0, "x" * 20_000)) for name in names]
+    journal = written(tmp_path, accepted("open"), issued("open", 0, 3), *map(accepted, names))
+    for result in results:
+        journal.put(result)
+    journal.commit()
+    journal.put(JobsForgotten(tuple(names[:190])))
+    journal.commit()
+    journal.close()
+    path = tmp_path / file.FILE
+    large = path.stat().st_size
+    assert large > 200 * 20_000
+    opened(tmp_path, "process")[0].close()
+    assert path.stat().st_size == large  # not worth it
+    monkeypatch.setattr(journal_file, "COMPACT_BYTES", 1 << 20)
+    journal, notes = opened(tmp_path, "process")
+    assert notes == ()
+    core = broker(journal)
+    assert list(core.state.jobs.open) == ["open"]
+    assert core.state.jobs.open[JobId("open")].seats[0].attempt == 3
+    assert len(list(journal.finished())) == 10
+    journal.close()
+    assert path.stat().st_size < large / 10
+
+
 def test_what_was_committed_outlives_a_kill(tmp_path: Path) -> None:
     (home := tmp_path / "a").mkdir()
     kept = written(home, accepted("j1"), issued("j1", 0, 1), issued("j1", 1, 4))
