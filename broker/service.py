@@ -4,6 +4,7 @@ Each turn drains the socket, hands every message to the core, performs what it a
 what was said in one frame for each listener. Nothing here decides.
 """
 
+import contextlib
 import math
 import os
 import signal
@@ -39,20 +40,12 @@ from broker.events import (
 from broker.journal import Journal
 from broker.learner import Learner
 from broker.outbox import Outbox
+from broker.pace import Pace
 from broker.scribe import Scribe
 from broker.supervisor import Supervisor
 from protocol import frames
 from protocol.errors import FrameError, UnknownMessage
 from protocol.ids import WorkerId
-
-DRAINED_MAX = 256
-"""Frames taken in one turn: a flood from one side does not keep timers and sends waiting."""
-
-DRAINED_S = 0.003
-"""Then a turn's hearing ends: what it wrote is committed and said, and workers work on that while
-the next is heard. Longer turns make fewer commits, and let workers wait for all of them: 50 ms gave
-9,100 jobs/s with a journal where 3 ms gave 10,500, and 2 ms no more. A flood keeps nobody
-waiting."""
 
 RETRY_S = 0.02
 """How soon to look again at a listener whose queue was full, or a worker that is nearly gone."""
@@ -99,6 +92,7 @@ class Service:
         self._wakeup, self._woken = sockets.socketpair()
         learner.wake = lambda: self._wakeup.send(b"!")
         self._poller.register(self._woken, zmq.POLLIN)
+        self._pace = Pace()
         self._stops = 0  # signals that have come and wait to be handled
         self._done = False
 
@@ -162,23 +156,22 @@ class Service:
 
     def _settle(self, scribe: Scribe) -> None:
         """Commit what this turn wrote, then let go what it said; again for what came of that."""
+        began = time.monotonic()
         for _ in range(2):
             for event in scribe.settle(time.monotonic()):
                 self._handle(event)
             if not scribe.busy:
-                return
+                break
+        self._pace.committed(time.monotonic() - began)
 
     def _drain(self) -> None:
         """Hear what has come. The first frame alone costs no failed attempt at a second."""
-        began = self._hear()
+        self._pace.begin(self._hear())
         if not int(self._router.get(zmq.EVENTS)) & zmq.POLLIN:
             return
-        for _ in range(DRAINED_MAX):
-            try:
-                if self._hear() > began + DRAINED_S:
-                    return
-            except zmq.Again:
-                return
+        with contextlib.suppress(zmq.Again):
+            while self._pace.goes_on(self._hear()):
+                pass
 
     def _hear(self) -> float:
         """Take one message from the socket: the route, and one part; when. Raises zmq.Again."""

@@ -46,6 +46,7 @@ PURE = [
     "broker/kept.py",
     "broker/learning.py",
     "broker/line.py",
+    "broker/pace.py",
     "broker/reliability.py",
     "broker/reports.py",
     "broker/restore.py",
