@@ -140,7 +140,9 @@ class Service:
             self._handle(Tick())
         self._look()
         if self._scribe is not None:
+            began = time.monotonic()
             self._settle(self._scribe)
+            self._pace.committed(time.monotonic() - began)
         for route in self._outbox.flush(time.monotonic()):
             self._handle(Unreachable(route))
 
@@ -156,13 +158,11 @@ class Service:
 
     def _settle(self, scribe: Scribe) -> None:
         """Commit what this turn wrote, then let go what it said; again for what came of that."""
-        began = time.monotonic()
         for _ in range(2):
             for event in scribe.settle(time.monotonic()):
                 self._handle(event)
             if not scribe.busy:
-                break
-        self._pace.committed(time.monotonic() - began)
+                return
 
     def _drain(self) -> None:
         """Hear what has come. The first frame alone costs no failed attempt at a second."""
