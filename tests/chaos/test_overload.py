@@ -1,8 +1,6 @@
 """Too many jobs, and clients that do not read."""
 
-import contextlib
 import signal
-from collections.abc import Iterator
 
 import psutil
 import zmq
@@ -10,7 +8,7 @@ import zmq
 from protocol import frames
 from protocol import messages as m
 from protocol.ids import JobId
-from tests.nodes.node import Node, running, scripted
+from tests.nodes.node import Node, newcomer, running, scripted
 
 COUNT = 10_000
 """As many as one client may have open while nobody else has any; see broker/jobs.py."""
@@ -32,24 +30,11 @@ def queue_up(node: Node, count: int) -> None:
             node.hear(m.Accepted)
 
 
-@contextlib.contextmanager
-def another_client(node: Node) -> Iterator[Node]:
-    """A second connection to the same broker."""
-    other = Node(home=node.home)
-    other.jobs = 1000  # its jobs have other names
-    other.dial()
-    try:
-        yield other
-    finally:
-        other.socket.close()
-        other.context.term()
-
-
-def test_case_25_who_comes_later_does_not_wait_for_all_the_jobs_of_another_client() -> None:
+def test_case_25_who_comes_later_does_not_wait_for_all_the_jobs_of_newcomer() -> None:
     """Clients take turns."""
     with running(*scripted("answers=42;tokens=5;step_s=0.01")) as node:
         queue_up(node, 1000)
-        with another_client(node) as other:
+        with newcomer(node) as other:
             assert other.ask(votes=1).answer == "42"
         assert node.status().jobs.done < 200
 
@@ -64,7 +49,7 @@ def test_case_25_ten_thousand_queued_jobs_are_held_bounded_and_taken_up_after_a_
         problem = node.hear(m.Rejected).problem
         assert problem.code == "busy"
         assert problem.retry_after_s
-        with another_client(node) as other:
+        with newcomer(node) as other:
             other.submit("Is there room for me?", votes=1, timeout_s=3600)
             other.hear(m.Accepted)
         node.signal(signal.SIGKILL)
@@ -106,7 +91,7 @@ def test_case_12_what_is_large_takes_bounded_room_for_a_client_that_does_not_rea
         asked = node.submit("x" * (1 << 20), votes=1, timeout_s=600)
         node.hear(m.Accepted)
         idle = psutil.Process(node.pid).memory_info().rss
-        with another_client(node) as deaf:
+        with newcomer(node) as deaf:
             for _ in range(LARGE):
                 deaf.say(m.Show(asked))
             deaf.say(m.Scale(2))

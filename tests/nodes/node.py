@@ -183,7 +183,7 @@ def stop(pid: int) -> None:
 def newcomer(node: Node) -> Iterator[Node]:
     """Another client of a running node."""
     other = Node(home=node.home)
-    other.jobs = 100
+    other.jobs = 1000  # its jobs have other names
     other.dial()
     try:
         yield other

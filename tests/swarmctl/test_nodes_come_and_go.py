@@ -1,5 +1,6 @@
 """`up`, `down`, `scale`, and nodes that live as long as one command."""
 
+import contextlib
 import json
 import os
 import signal
@@ -98,14 +99,21 @@ def test_in_the_foreground_workers_are_told_of_and_an_interrupt_ends_the_node(sh
     assert not is_running(pid)
 
 
-def test_a_second_interrupt_ends_a_node_that_still_works(make_shell):
-    shell = make_shell(SWARM_MODEL=SLOW)
+@contextlib.contextmanager
+def at_work(shell):
+    """A node in the foreground that has taken a long job."""
     process = shell.start("up", "--yes", stderr=subprocess.PIPE)
     with process.stderr:
         for line in process.stderr:
             if line.startswith(b"READY w1: "):
                 break
         shell.run("submit", "--detach", "Long?")
+        yield process
+
+
+def test_a_second_interrupt_ends_a_node_that_still_works(make_shell):
+    shell = make_shell(SWARM_MODEL=SLOW)
+    with at_work(shell) as process:
         process.send_signal(signal.SIGTERM)
         assert b"finishing" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
@@ -116,12 +124,7 @@ def test_a_second_interrupt_ends_a_node_that_still_works(make_shell):
 
 def test_two_interrupts_that_reach_the_broker_as_one_signal_end_it_too(make_shell):
     shell = make_shell(SWARM_MODEL=SLOW)
-    process = shell.start("up", "--yes", stderr=subprocess.PIPE)
-    with process.stderr:
-        for line in process.stderr:
-            if line.startswith(b"READY w1: "):
-                break
-        shell.run("submit", "--detach", "Long?")
+    with at_work(shell) as process:
         broker = broker_pid(shell.home)
         os.kill(broker, signal.SIGSTOP)
         process.send_signal(signal.SIGTERM)
