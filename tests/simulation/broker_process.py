@@ -16,6 +16,7 @@ from broker.ballast import Ballast
 from broker.core import Broker
 from broker.journal import Journal
 from broker.outbox import Outbox
+from broker.pace import FRAMES_MAX
 from broker.scribe import Scribe
 from broker.state import NodeIdentity
 from protocol import messages as m
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 Seam = Literal["", "before the commit", "after the commit", "between two sends"]
 """Where in a turn a broker is killed."""
-
-EVENTS_MAX = 256
-"""Taken in one turn, as frames are in broker/service.py."""
 
 
 class _Outbox:
@@ -162,7 +160,7 @@ class BrokerProcess:
         if self._busy or self.core is None or self.paused_at is not None:
             return
         taken = asked = 0
-        while self._inbox and taken < EVENTS_MAX:
+        while self._inbox and taken < FRAMES_MAX:
             asked += self._step(self._inbox.popleft())
             taken += 1
         if self.now >= self.core.next_deadline():
