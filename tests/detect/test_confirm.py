@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks import shapes
 from detect import gguf, model
 from detect.confirm import _short, confirm, corrected, load_of, settled
 from detect.facts import Machine
@@ -12,7 +13,7 @@ from detect.host import RecordedHost
 from detect.machine import detect
 from detect.placement import Limits, Plan, plan, readback
 from detect.simulated import Simulated
-from tests.detect import machine_files, shapes
+from tests.detect import machine_files
 from tests.detect.models import MODELS
 
 HERE = detect(RecordedHost(machine_files.record("raspberry_pi5")))

@@ -6,6 +6,7 @@ from pathlib import Path
 import llama_cpp
 import msgspec
 
+from benchmarks import shapes
 from detect import experts, gguf, model
 from detect.confirm import confirm, load_of
 from detect.host import RecordedHost
@@ -13,7 +14,7 @@ from detect.machine import detect
 from detect.placement import Limits, plan
 from detect.placement.asked import limits_of
 from detect.settings import Settings
-from tests.detect import machine_files, shapes
+from tests.detect import machine_files
 from tests.detect.models import MODELS
 
 DIMS = shapes.Dims("qwen3moe", layers=5, experts=8)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks import shapes
 from detect import gguf, model
 from detect.quants import TYPES, row_bytes
-from tests.detect import shapes
 
 VOCABULARY = 151_936
 SMALL = shapes.Dims("llama", layers=2, width=256, heads=4, heads_kv=2, head=64, wide=512, vocab=512)

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from benchmarks import shapes
 from detect.record import dump
-from tests.detect import machine_files, shapes
+from tests.detect import machine_files
 
 
 def run(*argv: str, home: Path) -> "subprocess.CompletedProcess[str]":

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from benchmarks import shapes
 from detect import gguf, model, simulated
 from detect.placement import compute, engines, memory
 from detect.placement.memory import Load
-from tests.detect import shapes
 
 SHAPES_SEED = 5
 ROUNDING_BYTES = 5_250

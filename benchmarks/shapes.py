@@ -61,7 +61,11 @@ def keys(d: Dims) -> dict[str, Any]:
 def _own_keys(d: Dims) -> dict[str, Any]:
     if d.arch == "cohere2":
         return {"logit_scale": 0.25}
-    ssm = {"ssm.conv_kernel": 4, "ssm.state_size": 64, "ssm.inner_size": 2 * d.width}
+    ssm: dict[str, Any] = {
+        "ssm.conv_kernel": 4,
+        "ssm.state_size": 64,
+        "ssm.inner_size": 2 * d.width,
+    }
     if d.arch == "mamba":
         return ssm | {"ssm.state_size": 16, "ssm.time_step_rank": d.width // 16}
     if d.arch in {"mamba2", "granitehybrid", "falcon-h1"}:
@@ -101,17 +105,15 @@ def tensors(d: Dims) -> Tensors:
 
 def _block(d: Dims, at: int, q: Any) -> Tensors:
     norm = ("attn_norm.weight", (d.width,), F32)
-    if d.arch == "mamba":
-        return [norm, *_mamba(d, q)]
-    if d.arch == "mamba2":
-        return [norm, *_mamba2(d, q, bias=True)]
+    if d.arch in {"mamba", "mamba2"}:
+        return [norm, *(_mamba(d, q) if d.arch == "mamba" else _mamba2(d, q))]
     if d.arch == "granitehybrid":
-        mixer = _attention(d, q) if at % 3 == 2 else _mamba2(d, q, bias=True)
+        mixer = _attention(d, q) if at % 3 == 2 else _mamba2(d, q)
         return [norm, *mixer, ("ffn_norm.weight", (d.width,), F32), *_dense(d, q)]
     if d.arch == "falcon-h1":
         return [
             norm,
-            *_mamba2(d, q, bias=True),
+            *_mamba2(d, q),
             *_attention(d, q),
             ("ffn_norm", (d.width,), F32),
             *_dense(d, q),
@@ -189,7 +191,7 @@ def _mamba(d: Dims, q: Any) -> Tensors:
     ]  # fmt: skip
 
 
-def _mamba2(d: Dims, q: Any, *, bias: bool) -> Tensors:
+def _mamba2(d: Dims, q: Any) -> Tensors:
     inner, state, heads = 2 * d.width, 64, 2 * d.width // 64
     mixed = inner + 2 * state
     rows: Tensors = [
@@ -198,7 +200,7 @@ def _mamba2(d: Dims, q: Any, *, bias: bool) -> Tensors:
         ("ssm_a", (1, heads), F32), ("ssm_d", (1, heads), F32),
         ("ssm_norm.weight", (inner, 1), F32), ("ssm_out.weight", (inner, d.width), q),
     ]  # fmt: skip
-    return [*rows, ("ssm_conv1d.bias", (mixed,), F32)] if bias else rows
+    return [*rows, ("ssm_conv1d.bias", (mixed,), F32)]
 
 
 def _delta(d: Dims, q: Any) -> Tensors:
@@ -247,6 +249,7 @@ def write(folder: Path, d: Dims) -> Path:
 
 
 def dtype(kind: Any) -> Any:
+    """The numpy type that the writer asks for."""
     import numpy as np
 
     return {F32: np.dtype("float32"), F16: np.dtype("float16")}.get(kind, np.dtype("uint8"))
@@ -273,6 +276,19 @@ def extend(path: Path) -> None:
         need = int(str(short).rsplit(" of ", 1)[1].split()[0])
         os.truncate(path, need)
 
+
+PUBLISHED = {
+    "llama-8b": Dims("llama", 32, 4096, 32, 8, 128, 14336, 128256, quant=int(Q4K)),
+    "qwen3-4b": Dims("qwen3", 36, 2560, 32, 8, 128, 9728, 151936, tied=True, quant=int(Q4K)),
+    "gemma3-4b": Dims(
+        "gemma3", 34, 2560, 8, 4, 256, 10240, 262144, tied=True, window=1024, quant=int(Q4K)
+    ),
+    "qwen3-30b-a3b": Dims("qwen3moe", 48, 2048, 32, 4, 128, 768, 151936, 128, quant=int(Q4K)),
+    "qwen3.5-4b": Dims("qwen35", 32, 2560, 16, 4, 256, 9216, 248320, tied=True, quant=int(Q4K)),
+    "lfm2-1.2b": Dims("lfm2", 16, 2048, 32, 8, 64, 8192, 65536, tied=True, quant=int(Q4K)),
+}
+"""Shapes of models that people run, by their published configurations. Of each file only the sizes
+are true: a mixture here asks two experts of each token, and all weights are zero."""
 
 FAMILIES = (
     "llama", "qwen2", "qwen3", "gemma2", "gemma3", "cohere2", "olmo2", "gpt-oss", "qwen3moe",
