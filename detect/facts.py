@@ -94,6 +94,7 @@ class Device(msgspec.Struct, frozen=True):
     library: str = ""  # through which the engine reaches it: CUDA, ROCm, Metal, Vulkan; "" = not
     engine_name: str = ""  # what the engine calls it: CUDA0
     uuid: str | None = None
+    visible: str | None = None  # its entry in the variable that chose this process's devices
     pci: str | None = None  # 0000:01:00.0
     total_bytes: int | None = None
     free_bytes: int | None = None

@@ -1,13 +1,15 @@
 """The engine's own devices, and how they join the vendors': by PCI address, or name and memory."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from detect.digits import digits
 from detect.facts import Device, Engine, EngineDevice, Note, Vendor
 from detect.host import Host
 from detect.pci import normal_address
+from detect.visible import entry
 
 KINDS = ("cpu", "gpu", "igpu", "accel", "meta")  # ggml_backend_dev_type, in its order
 RANK = {"CUDA": 0, "ROCm": 0, "HIP": 0, "Metal": 0, "MTL": 0, "SYCL": 1, "Vulkan": 2, "OpenCL": 3}
@@ -100,6 +102,14 @@ def join(vendors: Sequence[Device], engine: Engine | None) -> tuple[Device, ...]
             joined.append(_reached(twin, device))
             taken[len(joined) - 1] = device.library
     return _slices_too(joined)
+
+
+def named(device: Device, env: Mapping[str, str]) -> Device:
+    """The device with its entry in the variable that chose this process's devices, if any did."""
+    index = digits(device.engine_name.removeprefix(device.library))
+    if index is None:
+        return device
+    return msgspec.structs.replace(device, visible=entry(env, device.library, index))
 
 
 def _slices_too(joined: list[Device]) -> tuple[Device, ...]:

@@ -42,6 +42,7 @@ def detect(host: Host) -> Machine:
     amd_devices, amd_notes = amd.read_amd(host)
     apple_devices, mlx, apple_notes = apple.read_apple(host)
     devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
+    devices = tuple(ggml.named(device, host.env) for device in devices)
     notes = [*platform_notes, *cpu_notes, *memory_notes, *nvidia_notes, *amd_notes, *apple_notes]
     notes += [*engine_notes, *_probe_notes(host), *unused(devices, llamacpp, platform)]
     notes += unlisted(cards, devices)

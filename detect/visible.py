@@ -13,6 +13,13 @@ ENTRIES_MAX = 256  # of one variable; more devices than any machine has
 
 ROCM_VARIABLES = ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
 """Each filters what the one before it left."""
+_VARIABLES = {
+    "CUDA": ("CUDA_VISIBLE_DEVICES",),
+    "ROCm": ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+    "HIP": ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
+    "Vulkan": ("GGML_VK_VISIBLE_DEVICES",),
+}
+"""By library, the variable that decides last; of several the first that is set."""
 
 
 def choose(value: str | None, uuids: Sequence[str | None]) -> tuple[int, ...]:
@@ -26,6 +33,17 @@ def choose(value: str | None, uuids: Sequence[str | None]) -> tuple[int, ...]:
             break
         chosen.append(position)
     return tuple(chosen)
+
+
+def entry(env: Mapping[str, str], library: str, index: int) -> str | None:
+    """What the environment calls the device that a library counts as `index`; None where unset.
+
+    A library counts what a variable left, so a process that is started with that number instead
+    would see another card.
+    """
+    name = next((name for name in _VARIABLES.get(library, ()) if name in env), "")
+    entries = env.get(name, "").split(",")[:ENTRIES_MAX]
+    return entries[index].strip() or None if index < len(entries) else None
 
 
 def _position(entry: str, uuids: Sequence[str | None]) -> int | None:

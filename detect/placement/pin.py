@@ -16,17 +16,19 @@ def env_for(devices: Sequence[Device]) -> dict[str, str]:
     libraries = {device.library for device in devices}
     if len(libraries) != 1 or any("#" in device.id for device in devices):
         return {}  # one card emulated as several cannot be told apart by a variable
-    names = ",".join(device.uuid or _index(device) for device in devices)
+    uuids = [device.uuid for device in devices if device.uuid]
+    by_uuid = ",".join(uuids) if len(uuids) == len(devices) else ""
+    entries = ",".join(device.visible or _index(device) for device in devices)
     library = libraries.pop()
-    if library == "CUDA" and not all(device.uuid for device in devices):
-        return {"CUDA_VISIBLE_DEVICES": names}  # numbers mean what they meant to the engine's list
     if library == "CUDA":
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": names}
+        order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if by_uuid else {}
+        return {**order, "CUDA_VISIBLE_DEVICES": by_uuid or entries}
     if library in {"ROCm", "HIP"}:
-        return {"ROCR_VISIBLE_DEVICES": names}
-    if library == "Vulkan":
-        return {"GGML_VK_VISIBLE_DEVICES": ",".join(_index(device) for device in devices)}
-    return {}
+        # HIP's own variable counts what ROCR's leaves, and may have been set for the whole node.
+        left = ",".join(map(str, range(len(devices)))) if by_uuid else entries
+        rocr = {"ROCR_VISIBLE_DEVICES": by_uuid} if by_uuid else {}
+        return {**rocr, "HIP_VISIBLE_DEVICES": left}
+    return {"GGML_VK_VISIBLE_DEVICES": entries} if library == "Vulkan" else {}
 
 
 def main_gpu(devices: Sequence[Device]) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detect.visible import choose, rocm
+from detect.visible import choose, entry, rocm
 
 UUIDS = ["GPU-aaaa1111", "GPU-aaaa2222", "GPU-bbbb3333", "MIG-cccc4444"]
 
@@ -38,3 +38,23 @@ def test_each_rocm_variable_filters_what_the_one_before_left() -> None:
 
 def test_hip_reads_the_variable_of_cuda_when_its_own_is_not_set() -> None:
     assert rocm({"CUDA_VISIBLE_DEVICES": "1"}, UUIDS[:3]) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("env", "library", "index", "name"),
+    [
+        ({}, "CUDA", 0, None),
+        ({"CUDA_VISIBLE_DEVICES": "3, 1"}, "CUDA", 1, "1"),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-aaaa"}, "CUDA", 0, "GPU-aaaa"),
+        ({"CUDA_VISIBLE_DEVICES": "3"}, "CUDA", 1, None),
+        ({"CUDA_VISIBLE_DEVICES": ""}, "CUDA", 0, None),
+        ({"CUDA_VISIBLE_DEVICES": "3"}, "ROCm", 0, "3"),
+        ({"CUDA_VISIBLE_DEVICES": "3", "HIP_VISIBLE_DEVICES": "2"}, "ROCm", 0, "2"),
+        ({"GGML_VK_VISIBLE_DEVICES": "1,0"}, "Vulkan", 0, "1"),
+        ({"CUDA_VISIBLE_DEVICES": "3"}, "Metal", 0, None),
+    ],
+)
+def test_what_the_environment_calls_a_device_that_a_library_counts(
+    env: dict[str, str], library: str, index: int, name: str | None
+) -> None:
+    assert entry(env, library, index) == name
