@@ -50,6 +50,7 @@ SHAPES = {
     "tiny": Shape(2, 64, 4, 2, 160, vocabulary=640, context=512),
     "150m": Shape(22, 768, 12, 4, 2048),
     "500m": Shape(28, 1280, 20, 4, 3456),
+    "1500m": Shape(28, 2048, 16, 8, 6144, vocabulary=32768),
 }
 
 
