@@ -5,7 +5,8 @@
 All contenders are loaded at once and measured in turn, round by round, so that a busy moment of
 the machine meets them all; figures are medians over the rounds. Each wave has a prompt of its own,
 so nothing computed before helps. Answers have at most --tokens tokens; prefill counts as time.
-150m and 500m are random weights in Q8_0, written by benchmarks.random_model.
+150m, 500m and 1500m are random weights in Q8_0, written by benchmarks.random_model; a path is taken
+as it is.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from typing import Any
 from benchmarks import random_model
 from benchmarks.machine import describe
 from benchmarks.seeds_contenders import Contender, Measured, Setting, opened
+from detect import gguf
+from detect.model import from_header
 from worker.engines import ABACUS
 from worker.engines.llamacpp.threads import threads_for
 
@@ -89,8 +92,10 @@ def _model(name: str, folder: Path) -> tuple[Path, int]:
     """The file of a model's name and its number of weights; a random one is written first."""
     if name == "abacus":
         return ABACUS, ABACUS_PARAMETERS
+    if name.endswith(".gguf"):
+        return Path(name), from_header(gguf.read(Path(name))).parameters
     if name not in random_model.SHAPES:
-        sys.exit(f"no model {name}: use abacus, {', '.join(random_model.SHAPES)}")
+        sys.exit(f"no model {name}: use abacus, {', '.join(random_model.SHAPES)} or a .gguf file")
     path = folder / f"{name}.gguf"
     print(f"writing {name} …", file=sys.stderr)
     random_model.write(path, random_model.SHAPES[name], KIND)

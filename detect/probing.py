@@ -96,6 +96,10 @@ def start(
     return child, output
 
 
+RAISED = 1
+"""How Python ends on an exception: the last line says what it was, those before it where."""
+
+
 class _Output:
     """Two unnamed files for a child's words."""
 
@@ -125,7 +129,8 @@ def finish(child: "subprocess.Popen[bytes]", output: _Output, timeout_s: float) 
     if timed_out:
         return Probed(error="timeout", detail=f"no answer within {timeout_s:.1f} s")
     if child.returncode:
-        return Probed(error="crashed", detail=f"{_ending(child.returncode)} {err}".strip())
+        said = err.rpartition("\n")[2] if child.returncode == RAISED else err
+        return Probed(error="crashed", detail=f"{_ending(child.returncode)} {said}".strip())
     return parse_answer(out)
 
 
