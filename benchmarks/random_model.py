@@ -1,4 +1,4 @@
-"""Write LLaMA-shaped GGUF files with random weights, for speed and equality: no answer matters.
+"""Write GGUF files with random weights, for speed and equality: no answer matters.
 
     python -m benchmarks.random_model 150m --type Q8_0 --out 150m.gguf
 
@@ -28,7 +28,11 @@ SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """The sizes of one model. `hidden` divides by 32 and by `heads`, `heads` by `kv_heads`."""
+    """The sizes of one model. `hidden` divides by 32 and by `heads`, `heads` by `kv_heads`.
+
+    With a `window` it has the shape of Cohere 2, in which three of four layers see only so many
+    tokens back, and the output is the embedding; else that of LLaMA.
+    """
 
     layers: int
     hidden: int
@@ -37,17 +41,19 @@ class Shape(msgspec.Struct, frozen=True):
     ffn: int
     vocabulary: int = 8192
     context: int = 4096
+    window: int = 0
 
     @property
     def parameters(self) -> int:
         """Weights of all matrices; the norms are too few to count."""
         kv = self.hidden // self.heads * self.kv_heads
         layer = 2 * self.hidden * (self.hidden + kv) + 3 * self.hidden * self.ffn
-        return self.layers * layer + 2 * self.vocabulary * self.hidden
+        return self.layers * layer + (1 if self.window else 2) * self.vocabulary * self.hidden
 
 
 SHAPES = {
     "tiny": Shape(2, 64, 4, 2, 160, vocabulary=640, context=512),
+    "tiny-window": Shape(4, 64, 4, 2, 160, vocabulary=640, context=1024, window=16),
     "150m": Shape(22, 768, 12, 4, 2048),
     "500m": Shape(28, 1280, 20, 4, 3456),
     "1500m": Shape(28, 2048, 16, 8, 6144, vocabulary=32768),
@@ -63,7 +69,7 @@ def write(path: Path, shape: Shape, kind: str = "Q8_0", seed: int = 0, chat: boo
     import gguf
 
     unfinished = path.with_name(path.name + ".part")
-    writer = gguf.GGUFWriter(str(unfinished), "llama")
+    writer = gguf.GGUFWriter(str(unfinished), "cohere2" if shape.window else "llama")
     _describe(writer, shape, gguf.LlamaFileType[_file_type(kind)])
     _describe_tokenizer(writer, shape.vocabulary, chat)
     for name, values in _tensors(shape, seed):
@@ -95,6 +101,10 @@ def _describe(writer: Any, shape: Shape, file_type: int) -> None:
     writer.add_value_length(head)
     writer.add_rope_dimension_count(head)
     writer.add_rope_freq_base(10_000.0)
+    if shape.window:
+        writer.add_sliding_window(shape.window)
+        writer.add_logit_scale(LOGIT_SPREAD / shape.hidden**0.5)
+        writer.add_layer_norm_eps(1e-5)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(shape.vocabulary)
 
@@ -160,12 +170,14 @@ def _tensors(shape: Shape, seed: int) -> Iterator[tuple[str, NDArray[np.float32]
         yield at + "attn_k.weight", matrix(kv, shape.hidden, 1.5)
         yield at + "attn_v.weight", matrix(kv, shape.hidden)
         yield at + "attn_output.weight", matrix(shape.hidden, shape.hidden, quiet)
-        yield at + "ffn_norm.weight", ones
+        if not shape.window:  # there both branches read the same norm
+            yield at + "ffn_norm.weight", ones
         yield at + "ffn_gate.weight", matrix(shape.ffn, shape.hidden)
         yield at + "ffn_up.weight", matrix(shape.ffn, shape.hidden)
         yield at + "ffn_down.weight", matrix(shape.hidden, shape.ffn, quiet)
     yield "output_norm.weight", ones
-    yield "output.weight", matrix(shape.vocabulary, shape.hidden, LOGIT_SPREAD)
+    if not shape.window:
+        yield "output.weight", matrix(shape.vocabulary, shape.hidden, LOGIT_SPREAD)
 
 
 def main() -> None:

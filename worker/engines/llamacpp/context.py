@@ -77,6 +77,7 @@ class Context:
     def __init__(self, model: Model, size: Size) -> None:
         self._lib = lib = native()
         self._vocabulary_tokens = model.vocabulary_tokens
+        self._window = 0 if model.recurrent else model.window_tokens
         streams = size.streams(model.recurrent)
         self.desk = streams - 1
         self.desk_length = 0
@@ -89,6 +90,7 @@ class Context:
         # Logits are wanted of one row a stream; else a batch reserves rows x vocabulary for them.
         params.n_outputs_max = streams
         params.kv_unified = False
+        params.swa_full = False  # layers with a window keep that, and not the whole context
         flash = size.gpu or size.kv_type != "f16"  # quantised values can only be read by it
         params.flash_attn_type = FLASH_ATTENTION_AUTO if flash else FLASH_ATTENTION_OFF
         params.type_k = params.type_v = KV_TYPES[size.kv_type]
@@ -168,6 +170,37 @@ class Context:
         read = self._lib.llama_state_seq_set_data(self.handle, state, len(state), stream)
         assert read, f"an empty stream holds what one like it held: {last_lines()}"
 
+    def move(self, source: int, target: int) -> None:
+        """Give one stream's sequence to another, its bits unchanged; the first is then empty."""
+        if self._in_window(source):
+            state, _ = self.save(source)
+            self.restore(target, state)
+        else:
+            self._copy_cells(source, target)
+        self.clear(source)
+
+    def _in_window(self, stream: int) -> bool:
+        """Whether the model's window has dropped nothing of it yet.
+
+        A saved state is put back without gaps. Where the window has made some, later tokens would
+        come into other cells than if it had stayed, and attention adds up cells in their order.
+        """
+        least = self._lib.llama_memory_seq_pos_min(self._memory, stream)
+        most = self._lib.llama_memory_seq_pos_max(self._memory, stream)
+        return not self._window or (least == 0 and most < self._window)
+
+    def _copy_cells(self, source: int, target: int) -> None:
+        """All cells of a stream as they are. llama.cpp copies them when it next decodes, and what
+        happens to either stream before would be copied too; so a token is decoded and dropped."""
+        self.clear(target)
+        self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        batch = self._rows
+        batch.tokens[0], batch.positions[0] = 0, self.desk_length
+        batch.streams[0] = self.desk
+        batch.struct.n_tokens = 1
+        self._run(batch)
+        self._lib.llama_memory_seq_rm(self._memory, self.desk, self.desk_length, -1)
+
     def clear(self, stream: int) -> None:
         """Forget a stream."""
         self._lib.llama_memory_seq_rm(self._memory, stream, -1, -1)
@@ -178,10 +211,15 @@ class Context:
         self.desk_length = 0
 
     def begin_desk(self, state: Any, length: int) -> bool:
-        """Start the desk with the first `length` tokens of a saved prompt; False if it cannot."""
+        """Start the desk with the first `length` tokens of a saved prompt; False if it cannot.
+
+        A running state cannot be cut back; nor can a prompt longer than the model's window, whose
+        beginning is gone.
+        """
         self.restore(self.desk, state)
-        if not self._lib.llama_memory_seq_rm(self._memory, self.desk, length, -1):
-            self.clear_desk()  # a running state cannot be cut back
+        whole = self._lib.llama_memory_seq_pos_min(self._memory, self.desk) == 0
+        if not whole or not self._lib.llama_memory_seq_rm(self._memory, self.desk, length, -1):
+            self.clear_desk()
             return False
         self.desk_length = length
         return True

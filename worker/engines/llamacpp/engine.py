@@ -167,7 +167,7 @@ class LlamaCpp:
                 finish = self._take(seat, self._context.sample(seat.sampler.chain, row))
                 if finish:
                     ended.append((seat, finish))
-        for seat, finish in ended:
+        for seat, finish in reversed(ended):  # those behind first: none is moved to end there
             self._drop_row(self._rows.index(seat))
             finished.append(self._release(seat, finish))
         return sampled
@@ -185,11 +185,11 @@ class LlamaCpp:
     def _drop_row(self, row: int) -> None:
         """Free a row's stream; the last live sequence moves into the gap, its bits unchanged."""
         last = len(self._rows) - 1
-        if row != last:
-            state, _ = self._context.save(last)
-            self._context.restore(row, state)
+        if row == last:
+            self._context.clear(last)
+        else:
+            self._context.move(last, row)
             self._rows[row] = self._rows[last]
-        self._context.clear(last)
         self._rows.pop()
 
     def _release(self, seat: _Seat, finish: Finish) -> Completion:

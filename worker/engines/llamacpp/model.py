@@ -68,6 +68,11 @@ class Model:
         )
 
     @property
+    def window_tokens(self) -> int:
+        """How many tokens back some of its layers look; 0 when all look at everything."""
+        return int(self._lib.llama_model_n_swa(self.handle))
+
+    @property
     def cache_bytes_per_token(self) -> int:
         """What one token takes in the cache at 16 bits; too much for models that keep a window."""
         lib, handle = self._lib, self.handle
