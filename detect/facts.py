@@ -98,6 +98,7 @@ class Device(msgspec.Struct, frozen=True):
     pci: str | None = None  # 0000:01:00.0
     total_bytes: int | None = None
     free_bytes: int | None = None
+    context_bytes: int | None = None  # what opening it took of a process that did so; CUDA only
     unified: bool = False  # its memory is main memory
     numa_node: int | None = None
     target: str | None = None  # compute target: sm_89, gfx1101, apple8

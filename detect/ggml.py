@@ -14,6 +14,9 @@ from detect.visible import entry
 KINDS = ("cpu", "gpu", "igpu", "accel", "meta")  # ggml_backend_dev_type, in its order
 RANK = {"CUDA": 0, "ROCm": 0, "HIP": 0, "Metal": 0, "MTL": 0, "SYCL": 1, "Vulkan": 2, "OpenCL": 3}
 """When one card answers through several libraries, the first of these is used."""
+CONTEXT_BYTES_MIN, CONTEXT_BYTES_MAX = 64 << 20, 1 << 30
+"""A CUDA context: 518 MiB on an H100, less on smaller cards. The engine's probe holds one while it
+asks how much is free; NVML's probe, which runs beside it, has none."""
 SAME_MEMORY_BYTES = 512 << 20
 SAME_MEMORY_SHARE = 0.05
 """Two libraries' totals of one card differ by what each keeps for itself: up to 5 % or 512 MiB."""
@@ -59,6 +62,9 @@ def read_llamacpp(host: Host) -> tuple[Engine | None, tuple[Note, ...]]:
     return Engine("llamacpp", ggml.version, ggml.gpu_offload, devices, "ggml device list"), ()
 
 
+_EMULATED = re.compile(r"-v\d+$")  # one of several that GGML_CUDA_DEVICES makes of one card
+
+
 def _engine_device(device: GgmlDevice) -> EngineDevice:
     known = device.total > 0  # 0 of 0 is a failed query, and such a GPU is not used
     return EngineDevice(
@@ -68,7 +74,7 @@ def _engine_device(device: GgmlDevice) -> EngineDevice:
         library=device.library,
         free_bytes=device.free if known else None,
         total_bytes=device.total if known else None,
-        pci=normal_address(device.id) if device.id else None,
+        pci=normal_address(_EMULATED.sub("", device.id)) if device.id else None,
     )
 
 
@@ -155,11 +161,14 @@ def _reached(device: Device, engine: EngineDevice) -> Device:
     sources = dict(device.sources)
     unified = device.unified or engine.kind == "igpu"
     total, free = device.total_bytes, device.free_bytes
+    context = None if unified else _context_bytes(free, engine)
     if total is None and engine.total_bytes is not None:
         total, free = engine.total_bytes, engine.free_bytes
         sources["total_bytes"] = sources["free_bytes"] = f"ggml {engine.library}"
+    elif context is not None:
+        sources["context_bytes"] = "NVML's free memory less that of ggml, whose process holds one"
     elif free is not None and engine.free_bytes is not None and engine.free_bytes < free:
-        free = engine.free_bytes
+        free, total = engine.free_bytes, min(total or 0, engine.total_bytes or 0) or total
         sources["free_bytes"] = f"ggml {engine.library}"
     return msgspec.structs.replace(
         device,
@@ -169,8 +178,17 @@ def _reached(device: Device, engine: EngineDevice) -> Device:
         unified=unified,
         total_bytes=total,
         free_bytes=free,
+        context_bytes=context,
         sources=sources,
     )
+
+
+def _context_bytes(free: int | None, engine: EngineDevice) -> int | None:
+    """What the engine's probe held of the card for itself; None when that cannot be told."""
+    if engine.library != "CUDA" or free is None or engine.free_bytes is None:
+        return None
+    held = free - engine.free_bytes
+    return held if CONTEXT_BYTES_MIN <= held <= CONTEXT_BYTES_MAX else None
 
 
 def _vendor(device: EngineDevice) -> Vendor:

@@ -15,7 +15,12 @@ DISCRETE_RESERVE_BYTES, DISCRETE_RESERVE_SHARE = GIB, 0.08
 UNIFIED_RESERVE_BYTES, UNIFIED_RESERVE_SHARE = 2 * GIB, 0.15
 MAIN_SHARE, ANDROID_SHARE = 0.80, 0.50
 
-DRIVER_BYTES = 457 * MIB  # a process's CUDA or ROCm context; what others reserve too
+DRIVER_BYTES = 457 * MIB  # a process's context, of ROCm and others; what others reserve too
+CUDA_DRIVER_BYTES = 720 * MIB
+"""The same for CUDA where nobody tells: on an H100 a worker held 599 to 711 MiB beyond llama.cpp's
+buffers, 518 of them before it computed anything."""
+CUDA_KERNELS_BYTES = 192 * MIB
+"""Of these, what computing adds to an opened context: code, and room for matrix products."""
 METAL_DRIVER_BYTES = 512 * MIB
 PROCESS_BYTES = 200 * MIB  # Python, the libraries and the queue of one worker, in main memory
 MAIN_MEMORY = "main memory"  # the place of what is on no device
@@ -66,7 +71,7 @@ def device_room(machine: Machine, device: Device, limits: Limits, form: str) -> 
     assert device.free_bytes is not None
     assert device.total_bytes is not None
     promised, short = limits.promised.get(device.id, 0), limits.short.get(device.id, 0)
-    driver = METAL_DRIVER_BYTES if device.vendor == "apple" else DRIVER_BYTES
+    driver = _driver_bytes(device)
     place = device.engine_name or device.name
     if not device.unified:
         reserve = max(DISCRETE_RESERVE_BYTES, int(DISCRETE_RESERVE_SHARE * device.total_bytes))
@@ -86,6 +91,16 @@ def device_room(machine: Machine, device: Device, limits: Limits, form: str) -> 
     said = f"least of {size(device.free_bytes)} device limit and {size(headroom)} headroom"
     said += f" - {size(reserve)} reserve" + _less(shared, short)
     return Room(place, max(free - reserve - shared - short, 0), said, device, driver)
+
+
+def _driver_bytes(device: Device) -> int:
+    """What a process takes of a device beyond the engine's buffers."""
+    if device.vendor == "apple":
+        return METAL_DRIVER_BYTES
+    if device.library != "CUDA":
+        return DRIVER_BYTES
+    known = device.context_bytes
+    return known + CUDA_KERNELS_BYTES if known is not None else CUDA_DRIVER_BYTES
 
 
 def device_rooms(

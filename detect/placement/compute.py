@@ -10,6 +10,7 @@ from detect.placement.memory import LOGIT_BYTES, Load, window_cells
 
 VALUE_BYTES = 4
 INDEX_BYTES = 8
+HALF_BYTES = 2
 MASK_BYTES, PLAIN_MASK_BYTES = 2, 4  # of one cell, with flash attention and without
 
 
@@ -43,8 +44,9 @@ def compute_bytes(model: Model, load: Load) -> int:
     """The whole buffer: inputs and the widest step. Or the logits, of one row a stream, beside the
     embedding's row: they come when all else is free again."""
     tokens = laid_tokens(load)
-    rows = max(_feed_forward(model), _attention(model, load)) * tokens * VALUE_BYTES
-    body = input_bytes(model, load) + max(rows, _states_bytes(model, load, tokens))
+    forward = _feed_forward(model) * tokens * VALUE_BYTES
+    attention = _attention(model, load) * tokens * VALUE_BYTES + _copied_bytes(model, load)
+    body = input_bytes(model, load) + max(forward, attention, _states_bytes(model, load, tokens))
     logits = load.streams * model.vocab * LOGIT_BYTES
     return max(body, logits + 2 * model.embedding * tokens * VALUE_BYTES)
 
@@ -71,6 +73,18 @@ def _attention(model: Model, load: Load) -> int:
     kept = max(layer.key_values + layer.value_values for layer in model.layers)
     scores = kept if load.flash else load.stream_cells * model.heads
     return 2 * model.embedding + 2 * max(model.query_values, model.embedding) + scores
+
+
+def _copied_bytes(model: Model, load: Load) -> int:
+    """Quantised keys and values of one layer, all streams, as CUDA's flash attention reads them:
+    behind its result, in f16 (ggml_cuda_flash_attn_ext_get_alloc_size)."""
+    if not load.half_copies or load.kv_type == "f16":
+        return 0
+    cells = {False: load.stream_cells, True: window_cells(model, load)}
+    of_stream = (
+        cells[layer.windowed] * (layer.key_values + layer.value_values) for layer in model.layers
+    )
+    return max(of_stream, default=0) * load.streams * HALF_BYTES
 
 
 def _states_bytes(model: Model, load: Load, tokens: int) -> int:

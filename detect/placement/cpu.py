@@ -3,7 +3,7 @@
 import msgspec
 
 from detect.facts import NumaNode
-from detect.placement import attempts, engines
+from detect.placement import attempts, engines, pin
 from detect.placement.budget import Room
 from detect.placement.case import Case, Found, refusal
 from detect.placement.memory import Load
@@ -83,6 +83,7 @@ def _found(case: Case, wish: Wish, room: Room, count: int, nodes: tuple[NumaNode
             cells=load.cells,
             streams=load.streams,
             threads=threads,
+            env=pin.hidden(case.machine.devices),
             cpus=nodes[at % len(nodes)].cpus if nodes else (),
             batch_tokens=load.batch_tokens,
             prefix_bytes=engines.prefix_bytes(case.model, load),

@@ -48,6 +48,7 @@ def llamacpp(
     *,
     gpu: bool,
     kv_type: CacheType = "f16",
+    half_copies: bool = False,
     prefix_bytes_max: int = PREFIX_BYTES,
 ) -> Load:
     """The load of one worker with the llamacpp engine."""
@@ -59,6 +60,7 @@ def llamacpp(
         batch_tokens=max(chunk_tokens(model.parameters, gpu=gpu), streams),
         flash=gpu,
         kv_type=kv_type,
+        half_copies=half_copies,
         prefix_bytes_max=prefix_bytes_max,
     )
 

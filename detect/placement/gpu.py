@@ -14,6 +14,8 @@ from detect.placement.slots import Wish, changes, contexts, least_wish, shrunk
 from detect.placement.words import plural, total
 
 ALL_LAYERS = -1
+HALF_COPIES = {"CUDA", "ROCm", "HIP"}
+"""Libraries whose flash attention reads quantised keys and values through copies."""
 
 
 def each(case: Case) -> Found | list[Refused]:
@@ -209,6 +211,7 @@ def _load(case: Case, wish: Wish) -> Load:
         wish.context_tokens,
         gpu=True,
         kv_type=wish.kv_type,
+        half_copies=any(room.device and room.device.library in HALF_COPIES for room in case.rooms),
         prefix_bytes_max=case.prefix_bytes_max,
     )
 

@@ -30,6 +30,7 @@ class Load(msgspec.Struct, frozen=True):
     batch_tokens: int  # computed at once
     flash: bool = True
     kv_type: CacheType = "f16"
+    half_copies: bool = False  # quantised keys and values are read through copies in f16
     prefix_bytes_max: int = 256 << 20  # of main memory, for prompts kept for reuse
 
     @property

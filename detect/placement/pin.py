@@ -31,6 +31,17 @@ def env_for(devices: Sequence[Device]) -> dict[str, str]:
     return {"GGML_VK_VISIBLE_DEVICES": entries} if library == "Vulkan" else {}
 
 
+def hidden(devices: Sequence[Device]) -> dict[str, str]:
+    """Variables that hide these devices from a worker on the CPU.
+
+    A process that only finds a CUDA card opens it, and holds 518 MiB of an H100 for nothing. -1
+    names no device; an empty value would be no variable on Windows.
+    """
+    names = {"CUDA": "CUDA_VISIBLE_DEVICES", "ROCm": "HIP_VISIBLE_DEVICES"}
+    names["HIP"] = names["ROCm"]
+    return {names[one.library]: "-1" for one in devices if one.library in names}
+
+
 def main_gpu(devices: Sequence[Device]) -> int:
     """The index of the first device as the worker will count: 0 once it is pinned."""
     if not devices or env_for(devices):

@@ -1,7 +1,11 @@
 """The engine's devices and the vendors' joined: the same card counts once."""
 
+import pytest
+
 from detect.facts import Device, Engine, EngineDevice
-from detect.ggml import join
+from detect.ggml import join, read_llamacpp
+from detect.host import LiveHost
+from detect.record import Probed
 
 GIB = 1 << 30
 CARD = Device(
@@ -15,10 +19,10 @@ def engine(*devices: EngineDevice) -> Engine:
 
 
 def seen(
-    library: str, at: int = 0, *, free: int = 10, pci: str | None = "0000:01:00.0"
+    library: str, at: int = 0, *, free: float = 10, pci: str | None = "0000:01:00.0"
 ) -> EngineDevice:
     return EngineDevice(
-        f"{library}{at}", "NVIDIA GeForce RTX 3060", "gpu", library, free * GIB, 12 * GIB, pci
+        f"{library}{at}", "NVIDIA GeForce RTX 3060", "gpu", library, int(free * GIB), 12 * GIB, pci
     )
 
 
@@ -61,3 +65,51 @@ def test_a_failed_memory_query_leaves_the_vendors_figures() -> None:
     unknown = EngineDevice("CUDA0", "x", "gpu", "CUDA", None, None, "0000:01:00.0")
     (device,) = join([CARD], engine(unknown))
     assert device.free_bytes == 11 * GIB
+
+
+def emulated(at: int, free: int) -> EngineDevice:
+    """As CUDA lists one of four that it makes of one card."""
+    return EngineDevice(
+        f"CUDA{at}", f"NVIDIA GeForce RTX 3060 (dev p0/v{at})", "gpu", "CUDA", free, 3 * GIB,
+        normal_id(f"0000:01:00.0-v{at}"),
+    )  # fmt: skip
+
+
+def normal_id(told: str) -> str | None:
+    engine, _ = read_llamacpp(_Answers(told))
+    assert engine is not None
+    return engine.devices[0].pci
+
+
+class _Answers(LiveHost):
+    """A host whose engine lists one device of this id."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__()
+        self._told = told
+
+    def probe(self, name: str) -> Probed:
+        device = {"name": "CUDA0", "type": 1, "id": self._told, "library": "CUDA", "total": 1}
+        return Probed(value={"version": "1", "devices": [device]})
+
+
+def test_emulated_devices_have_the_cards_address_and_a_share_of_its_memory() -> None:
+    devices = join([CARD], engine(*(emulated(at, 2 * GIB) for at in range(4))))
+    assert [device.engine_name for device in devices] == ["CUDA0", "CUDA1", "CUDA2", "CUDA3"]
+    assert {device.uuid for device in devices} == {"GPU-1"}
+    assert {(device.free_bytes, device.total_bytes) for device in devices} == {(2 * GIB, 3 * GIB)}
+
+
+def test_what_the_engines_own_process_held_is_known_and_not_missing() -> None:
+    """Its probe has the card open while it asks; NVML's has not."""
+    (device,) = join([CARD], engine(seen("CUDA", free=10.5)))
+    assert device.free_bytes == 11 * GIB
+    assert device.context_bytes == GIB // 2
+
+
+@pytest.mark.parametrize(("free", "believed"), [(11.5, 11), (11, 11), (9, 9)])
+def test_a_difference_that_no_context_makes_is_none(free: float, believed: int) -> None:
+    (device,) = join([CARD], engine(seen("CUDA", free=free)))
+    assert (device.free_bytes, device.context_bytes) == (believed * GIB, None)
+    (device,) = join([CARD], engine(seen("Vulkan", free=10.5)))
+    assert (device.free_bytes, device.context_bytes) == (10.5 * GIB, None)

@@ -1,7 +1,8 @@
 """The variables that show a worker its devices and no others, whatever was set before."""
 
 from detect.facts import Device
-from detect.placement.pin import env_for, main_gpu
+from detect.placement.pin import env_for, hidden, main_gpu
+from detect.visible import choose
 
 
 def card(library: str, at: int, uuid: str | None = None, visible: str | None = None) -> Device:
@@ -39,3 +40,10 @@ def test_one_card_shown_as_several_is_named_by_its_number_alone() -> None:
     )  # fmt: skip
     assert env_for([twin]) == {}
     assert main_gpu([twin]) == 1
+
+
+def test_a_worker_on_the_cpu_sees_no_card_that_it_would_open_for_nothing() -> None:
+    assert hidden([card("CUDA", 0), card("CUDA", 1)]) == {"CUDA_VISIBLE_DEVICES": "-1"}
+    assert hidden([card("ROCm", 0)]) == {"HIP_VISIBLE_DEVICES": "-1"}
+    assert hidden([card("Vulkan", 0), card("", 0)]) == {}
+    assert choose("-1", ["GPU-a"]) == ()
