@@ -151,8 +151,7 @@ def _row(here: Machine, name: str, way: str, model: Model, worker: PlannedWorker
         check=False,
     )
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        print(f"{name} {way}: {said[-1] if said else done.returncode}", file=sys.stderr)
+        print(f"{name} {way}: {_why(done)}", file=sys.stderr)
         return None
     taken = msgspec.json.decode(done.stdout, type=Taken)
     on_devices = [row for row in worker.sums if row.place != "main memory"]
@@ -172,6 +171,13 @@ def _row(here: Machine, name: str, way: str, model: Model, worker: PlannedWorker
         host_real=taken.anonymous_bytes,
         notes=((checked.error,) if checked.error else ()) + checked.notes,
     )
+
+
+def _why(done: "subprocess.CompletedProcess[bytes]") -> str:
+    """What a load that failed said last, or the library's own word of why it ended the process."""
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    told = [line for line in said if "GGML_ASSERT" in line or "error" in line.lower()]
+    return (told or said or [f"exit code {done.returncode}"])[-1]
 
 
 def _table(rows: Sequence[Row]) -> str:
