@@ -29,16 +29,19 @@ File = Annotated[
 Recorded = Annotated[
     str | None,
     typer.Option(
+        "--recorded",
         help='Ask nobody: votes on record, {"answer": …, "votes": [{"model": …, "text": …}]} a '
         "line.",
         metavar="FILE",
     ),
 ]
 Record = Annotated[
-    str | None, typer.Option(help="Write the votes here, for --recorded.", metavar="FILE")
+    str | None,
+    typer.Option("--record", help="Write the votes here, for --recorded.", metavar="FILE"),
 ]
 Plot = Annotated[
-    str | None, typer.Option(help="Draw accuracy against seats here, as SVG.", metavar="FILE.svg")
+    str | None,
+    typer.Option("--plot", help="Draw accuracy against seats here, as SVG.", metavar="FILE.svg"),
 ]
 
 

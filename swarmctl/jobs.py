@@ -17,10 +17,12 @@ app = typer.Typer(help="List, show, wait for, cancel and replay jobs.", invoke_w
 
 Job = Annotated[str, typer.Argument(metavar="JOB", help="A job id, as `jobs ls` shows it.")]
 JobList = Annotated[list[str], typer.Argument(metavar="JOB", help="Job ids.")]
-Limit = Annotated[str, typer.Option(help="Rows at most, 1 to 1000.", metavar="N")]
+Limit = Annotated[str, typer.Option("--limit", help="Rows at most, 1 to 1000.", metavar="N")]
 Timeout = Annotated[
     str | None,
-    typer.Option(help="Stop waiting after 60s, 2m, 1h; the job goes on.", metavar="TIME"),
+    typer.Option(
+        "--timeout", help="Stop waiting after 60s, 2m, 1h; the job goes on.", metavar="TIME"
+    ),
 ]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Root = Annotated[
     str,
     typer.Option(
+        "--root",
         help="Read a recorded machine instead of this one: a file of --record, or a folder with "
         "copies of /proc and /sys.",
         metavar="PATH",

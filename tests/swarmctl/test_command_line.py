@@ -1,18 +1,23 @@
 """The command line by itself: no node is there."""
 
+import ast
 import json
 import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from swarmctl import app
 
 HEAVY = ["llama_cpp", "numpy", "mlx", "torch", "zeroconf", "rich", "psutil", "pydantic"]
 """What a short command must not wait for."""
 
 IMPORTED = """
 import sys
+from pathlib import Path
 from swarmctl import app
 sys.argv = ["swarmctl", *sys.argv[1:]]
 code = app.main()
@@ -350,3 +355,16 @@ def test_a_broker_whose_lock_was_removed_is_told_of_by_what_finds_it(run, tmp_pa
         code, _, stderr = run("up", "--yes")
     assert code == 1
     assert f"because: its broker is process $(fuser {path})" in stderr
+
+
+def test_every_option_names_itself() -> None:
+    """Typer 0.27 took the name from the metavar where none was given: --ENGINE for --engine."""
+    unnamed = [
+        f"{file.stem}:{call.lineno}"
+        for file in sorted(Path(app.__file__).parent.glob("*.py"))
+        for call in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "typer.Option"
+        and not (call.args and ast.unparse(call.args[0]).startswith("'--"))
+    ]
+    assert unnamed == []
