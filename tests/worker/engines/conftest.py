@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.random_model import SHAPES, write
@@ -18,10 +19,11 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> Models:
     """The path of a tiny random model of one type, written at the first call."""
     folder = tmp_path_factory.mktemp("models")
 
-    def made(kind: str = "Q8_0", chat: bool = True) -> str:
-        path = folder / f"tiny-{kind}-{'chat' if chat else 'base'}.gguf"
+    def made(kind: str = "Q8_0", chat: bool = True, vocabulary: int = 640) -> str:
+        path = folder / f"tiny-{kind}-{vocabulary}-{'chat' if chat else 'base'}.gguf"
         if not path.exists():
-            write(path, SHAPES["tiny"], kind, seed=5, chat=chat)
+            shape = msgspec.structs.replace(SHAPES["tiny"], vocabulary=vocabulary)
+            write(path, shape, kind, seed=5, chat=chat)
         return str(path)
 
     return made

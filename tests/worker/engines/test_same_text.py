@@ -9,6 +9,7 @@ import random
 import pytest
 
 from worker.engine import Engine, Request
+from worker.engines.llamacpp.sampling import LEADING_VOCABULARY
 
 KINDS = ["F32", "F16", "BF16", "Q8_0", "Q4_0"]
 WORDS = ["a", "house", "of", "models", "that", "count", "votes", "17", "400", "apples", "boxes"]
@@ -60,6 +61,16 @@ def test_texts_in_a_batch_equal_those_alone(opened, run, model_files, kind, slot
         texts = _in_disorder(together, requests, random.Random(order))
         assert texts
         assert {at: alone[at].text for at in texts} == texts
+
+
+def test_texts_of_a_large_vocabulary_are_equal_too(opened, run, model_files) -> None:
+    """There the leading tokens are looked for first, over all rows together."""
+    requests = _requests(random.Random(3), 16)
+    path = model_files("Q8_0", vocabulary=LEADING_VOCABULARY + 256)
+    alone = run(opened(path, 1)).all(requests)
+    assert len({one.text for one in alone}) > 8
+    texts = _in_disorder(opened(path, 8), requests, random.Random(4))
+    assert {at: alone[at].text for at in texts} == texts
 
 
 def test_eight_votes_of_abacus_equal_the_eight_alone(opened, run, question) -> None:

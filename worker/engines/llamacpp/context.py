@@ -13,7 +13,7 @@ import msgspec
 
 from detect.placement.words import plural
 from worker.engines.llamacpp.library import last_lines, native
-from worker.engines.llamacpp.model import Model, logits_view
+from worker.engines.llamacpp.model import Model, logits_table, logits_view
 from worker.engines.options import LoadError
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml_type in ggml.h
@@ -155,6 +155,11 @@ class Context:
         return logits_view(
             self._lib.llama_get_logits_ith(self.handle, row), self._vocabulary_tokens
         )
+
+    def all_logits(self, rows: int) -> Any:
+        """Logits of the last batch's rows, (rows, vocabulary), where the library holds them: gone
+        at the next decode."""
+        return logits_table(self._lib.llama_get_logits(self.handle), rows, self._vocabulary_tokens)
 
     def save(self, stream: int) -> tuple[Any, int]:
         """What a stream holds, as a buffer for `restore`, and its size in bytes."""

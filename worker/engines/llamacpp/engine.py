@@ -163,14 +163,21 @@ class LlamaCpp:
                 ended += self._fail(seats, error)
                 continue
             sampled += count
-            for row, seat in enumerate(seats):
-                finish = self._take(seat, self._context.sample(seat.sampler.chain, row))
+            for seat, token in zip(seats, self._draw(seats), strict=True):
+                finish = self._take(seat, token)
                 if finish:
                     ended.append((seat, finish))
         for seat, finish in reversed(ended):  # those behind first: none is moved to end there
             self._drop_row(self._rows.index(seat))
             finished.append(self._release(seat, finish))
         return sampled
+
+    def _draw(self, seats: Sequence[_Seat]) -> list[int]:
+        """The next token of each row of the last decode."""
+        if self._candidates.leading:
+            logits = self._context.all_logits(len(seats))
+            return self._candidates.sample_rows([seat.sampler for seat in seats], logits)
+        return [self._context.sample(seat.sampler.chain, row) for row, seat in enumerate(seats)]
 
     def _take(self, seat: _Seat, token: int) -> Finish | None:
         """Add a sampled token to a seat's text; how it ended, if it did."""

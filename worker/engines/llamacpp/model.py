@@ -228,3 +228,10 @@ def logits_view(address: Any, count: int) -> Any:
     import numpy as np
 
     return np.ctypeslib.as_array(address, (count,)).copy()
+
+
+def logits_table(address: Any, rows: int, count: int) -> Any:
+    """The floats at a pointer as an array of (rows, count), not copied."""
+    import numpy as np
+
+    return np.ctypeslib.as_array(address, (rows, count))

@@ -63,7 +63,7 @@ class Opened:
             self.model.close()
             raise
         try:
-            self.rows = measure(self.model, self.context, slots)
+            self.rows = measure(self.model, self.context, slots, gpu=self.size.gpu)
         except DecodeFailed as error:
             self.close()
             raise LoadError(

@@ -29,8 +29,11 @@ class Rows(msgspec.Struct, frozen=True):
         return [(sum(counts[:i]), count) for i, count in enumerate(counts)]
 
 
-def measure(model: Model, context: Context, slots: int) -> Rows:
+def measure(model: Model, context: Context, slots: int, *, gpu: bool = False) -> Rows:
     """Decode one sequence in batches of 1, 2, 7 and all rows; compare every logit's bits, and time.
+
+    On a GPU batches are not kept small for equal bits: 8 seeds of an F16 model gave 0.37 of the
+    tokens/s in two groups, 64 seeds 0.11 (docs/decisions/0005).
 
     Leaves the streams empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
     which the weights are also read from disk.
@@ -41,7 +44,11 @@ def measure(model: Model, context: Context, slots: int) -> Rows:
     pad_single, expected = lone != padded, padded[: 2 * GROUP_TOKENS]
     if slots == 1 or _logits(model, context, timed, slots, GROUP_TOKENS) == expected:
         return Rows(pad_single, group_rows=slots, same=True, tokens_per_s=timed)
-    if slots > GROUP_ROWS and _logits(model, context, timed, GROUP_ROWS, GROUP_TOKENS) == expected:
+    if (
+        not gpu
+        and slots > GROUP_ROWS
+        and _logits(model, context, timed, GROUP_ROWS, GROUP_TOKENS) == expected
+    ):
         return Rows(pad_single, group_rows=GROUP_ROWS, same=True, tokens_per_s=timed)
     return Rows(pad_single=False, group_rows=slots, same=False, tokens_per_s=timed)
 
