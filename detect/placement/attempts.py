@@ -6,7 +6,7 @@ import msgspec
 
 from detect.model import Model
 from detect.placement import compute, memory
-from detect.placement.budget import PROCESS_BYTES, Room
+from detect.placement.budget import DRIVER_MAIN_BYTES, PROCESS_BYTES, Room
 from detect.placement.engines import prefix_bytes
 from detect.placement.memory import Load
 from detect.placement.result import Sum
@@ -91,7 +91,7 @@ def beside(
         state_bytes=sum(part.state for part in left),
         compute_bytes=(compute.compute_bytes(model, load) if left or experts else inputs)
         + memory.output_bytes(model, load),
-        process_bytes=main_bytes(model, load),
+        process_bytes=main_bytes(model, load) + DRIVER_MAIN_BYTES,
         budget_bytes=main.budget_bytes,
     )
 

@@ -23,6 +23,8 @@ CUDA_KERNELS_BYTES = 192 * MIB
 """Of these, what computing adds to an opened context: code, and room for matrix products."""
 METAL_DRIVER_BYTES = 512 * MIB
 PROCESS_BYTES = 200 * MIB  # Python, the libraries and the queue of one worker, in main memory
+DRIVER_MAIN_BYTES = 256 * MIB
+"""What a GPU's driver takes of main memory in that process: 240 to 451 MiB in all with CUDA."""
 MAIN_MEMORY = "main memory"  # the place of what is on no device
 MLX = "MLX"  # the library of a device that only MLX reaches
 INTEGRATED_ALLOWED = ("gfx1151",)
