@@ -93,6 +93,14 @@ def test_gains_are_kept_by_model_and_place(tmp_path) -> None:
     assert known.gains == {"main memory": {1: 1.0, 2: 1.4, 8: 2.5}}
 
 
+def test_one_load_on_a_busy_machine_does_not_undo_what_others_measured(tmp_path) -> None:
+    where, model = home.find({"SWARM_HOME": str(tmp_path)}), MODELS["0.6b"]
+    for gain in (4.9, 5.1, 1.3, 4.8, 5.0, 1.2, 4.7):
+        loads.keep_gains(where, readback.identity(model), "CUDA0", {8: gain})
+    known = loads.with_known(Limits(), where, model)
+    assert known.gains == {"CUDA0": {8: 4.7}}
+
+
 def test_a_brief_look_sees_the_same_machine() -> None:
     """Where there may be an accelerator there is no brief look."""
     brief = briefly()

@@ -59,8 +59,8 @@ def test_what_several_sequences_gain_is_measured_and_remembered(a_home) -> None:
     engine.close()
     ((name, gains),) = loads.known(a_home).gains.items()
     assert name == "abacus|f16|1|main memory"
-    assert gains[1] == 1.0
-    assert all(gain > 0 for gain in gains.values())
+    assert gains[1] == (1.0,)
+    assert all(gain > 0 for (gain,) in gains.values())
 
 
 def test_out_of_memory_steps_down_and_each_step_is_told() -> None:
