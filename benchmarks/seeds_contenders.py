@@ -21,7 +21,7 @@ from swarmctl.client import Client
 from swarmctl.follow import Follow
 from worker.engine import Engine, Request
 from worker.engines import EngineOptions, load
-from worker.engines.llamacpp.sampling import MIN_P, TOP_K, TOP_P
+from worker.engines.batched.tail import MIN_P, TOP_K, TOP_P
 
 CONTEXT_TOKENS = 512  # the same room for every contender; prompts and answers are far shorter
 TEMPERATURE = 0.8

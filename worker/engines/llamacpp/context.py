@@ -12,18 +12,16 @@ from typing import Any
 import msgspec
 
 from detect.placement.words import plural
+from worker.engines.batched.parts import DecodeFailed
 from worker.engines.llamacpp.library import last_lines, native
 from worker.engines.llamacpp.model import Model, logits_view
+from worker.engines.llamacpp.sampling import Candidates, Sampler
 from worker.engines.options import LoadError
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml_type in ggml.h
 FLASH_ATTENTION_AUTO = -1
 FLASH_ATTENTION_OFF = 0
 NO_ROOM = 1  # llama_decode: no cells for the batch
-
-
-class DecodeFailed(Exception):
-    """llama_decode computed nothing of use; the text says why."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -108,6 +106,7 @@ class Context:
         self._rows.wanted[:] = [1] * streams
         self._prompt = _Batch(lib, size.chunk)
         self._prompt.streams[:] = [self.desk] * size.chunk
+        self._candidates = Candidates(self._vocabulary_tokens)
         self._decode = lib.llama_decode
         self._sample = lib.llama_sampler_sample
 
@@ -134,9 +133,17 @@ class Context:
         if pad:
             self._lib.llama_memory_seq_rm(self._memory, beside, at, -1)
 
-    def sample(self, chain: Any, row: int) -> int:
-        """Draw the next token of a row of the last decode."""
-        return int(self._sample(chain, self.handle, row))
+    def sampler(self, seed: int, temperature: float) -> Sampler:
+        """A chain of samplers with its own seed."""
+        return Sampler(seed, temperature)
+
+    def draw(self, samplers: Sequence[Sampler]) -> list[int]:
+        """The next token of each row of the last decode."""
+        return [int(self._sample(one.chain, self.handle, row)) for row, one in enumerate(samplers)]
+
+    def draw_first(self, sampler: Sampler, logits: Any) -> int:
+        """The token after a prompt whose logits were kept."""
+        return self._candidates.sample(sampler, logits)
 
     def prefill(self, tokens: Sequence[int], wants_logits: bool) -> None:
         """Append tokens to the desk, at most a chunk of them; raises DecodeFailed."""
@@ -161,6 +168,17 @@ class Context:
         written = self._lib.llama_state_seq_get_data(self.handle, state, size, stream)
         assert written == size, "the library wrote what it announced"
         return state, size
+
+    def take_desk(self) -> tuple[Any, int]:
+        """What the desk holds, and its size in bytes; the desk is empty after."""
+        taken = self.save(self.desk)
+        self.clear_desk()
+        return taken
+
+    def move(self, origin: int, target: int) -> None:
+        """Put one stream's sequence in place of another's, its bits unchanged."""
+        state, _ = self.save(origin)
+        self.restore(target, state)
 
     def restore(self, stream: int, state: Any) -> None:
         """Fill a stream, from its first cell, with what `save` gave."""

@@ -6,10 +6,11 @@ from detect.host import LiveHost
 from detect.memory import read_memory
 from detect.placement.words import plural
 from detect.placement.words import size as said
-from worker.engines.llamacpp.context import Context, DecodeFailed, Size
+from worker.engines.batched.parts import DecodeFailed
+from worker.engines.batched.rows import measure
+from worker.engines.llamacpp.context import Context, Size
 from worker.engines.llamacpp.library import native
 from worker.engines.llamacpp.model import Model
-from worker.engines.llamacpp.rows import measure
 from worker.engines.llamacpp.threads import threads_for
 from worker.engines.options import EngineOptions, LoadError
 
@@ -63,7 +64,7 @@ class Opened:
             self.model.close()
             raise
         try:
-            self.rows = measure(self.model, self.context, slots)
+            self.rows = measure(self.context, self.model.vocabulary_tokens, slots)
         except DecodeFailed as error:
             self.close()
             raise LoadError(

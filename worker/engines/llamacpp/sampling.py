@@ -3,12 +3,8 @@
 import ctypes
 from typing import Any
 
+from worker.engines.batched.tail import MIN_P, TOP_K, TOP_P
 from worker.engines.llamacpp.library import native
-
-# llama.cpp's own defaults: the tail of the distribution is cut before the temperature is applied.
-TOP_K = 40
-TOP_P = 0.95
-MIN_P = 0.05
 
 
 class Sampler:
