@@ -2,7 +2,9 @@
 
 The worker's llamacpp engine gives each sequence a stream of its own and keeps one more to compute
 prompts in (two when the model is recurrent); on a CPU it leaves flash attention off and computes
-prompts in chunks of about 0.3 s. tests/detect hold these rules equal to worker.engines.llamacpp.
+prompts in chunks of about 0.3 s. The mlx engine has a row of all cells for each sequence, and
+computes prompts beside them in chunks of the same rule. tests/detect hold these rules equal to the
+engines.
 """
 
 from detect.model import Model
@@ -63,6 +65,19 @@ def llamacpp(
     )
 
 
-def mlx(slots: int, context_tokens: int) -> Load:
-    """The load of one worker with the mlx engine: each sequence copies the prompt's cache."""
-    return Load(slots=slots, context_tokens=context_tokens, streams=slots, batch_tokens=CHUNK_GPU)
+def mlx(
+    model: Model,
+    slots: int,
+    context_tokens: int,
+    *,
+    gpu: bool,
+    prefix_bytes_max: int = PREFIX_BYTES,
+) -> Load:
+    """The load of one worker with the mlx engine: a row for each sequence, and one more prompt."""
+    return Load(
+        slots=slots,
+        context_tokens=context_tokens,
+        streams=slots + 1,
+        batch_tokens=max(chunk_tokens(model.parameters, gpu=gpu), slots),
+        prefix_bytes_max=prefix_bytes_max,
+    )

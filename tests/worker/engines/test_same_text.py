@@ -10,7 +10,10 @@ import pytest
 
 from worker.engine import Engine, Request
 
+pytestmark = pytest.mark.parametrize("engine_name", ["llamacpp", "mlx"], indirect=True)
+
 KINDS = ["F32", "F16", "BF16", "Q8_0", "Q4_0"]
+REQUESTS = {"llamacpp": 24, "mlx": 9}  # MLX has one slow thread on a CPU
 WORDS = ["a", "house", "of", "models", "that", "count", "votes", "17", "400", "apples", "boxes"]
 
 
@@ -51,8 +54,10 @@ def _in_disorder(engine: Engine, requests: list[Request], dice: random.Random) -
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("slots", [3, 8])
-def test_texts_in_a_batch_equal_those_alone(opened, run, model_files, kind, slots) -> None:
-    requests = _requests(random.Random(kind), 24)
+def test_texts_in_a_batch_equal_those_alone(
+    opened, run, model_files, engine_name, kind, slots
+) -> None:
+    requests = _requests(random.Random(kind), REQUESTS[engine_name])
     options = {"batch_tokens": 32}
     alone = run(opened(model_files(kind), 1, **options)).all(requests)
     together = opened(model_files(kind), slots, **options)

@@ -142,11 +142,11 @@ class Batched:
                     first,
                     pad=count == 1 and self._batches.pad_single,
                 )
+                drawn = self._context.draw([seat.sampler for seat in seats])
             except DecodeFailed as error:
                 ended += self._fail(seats, error)
                 continue
             sampled += count
-            drawn = self._context.draw([seat.sampler for seat in seats])
             for seat, token in zip(seats, drawn, strict=True):
                 finish = self._take(seat, token)
                 if finish:
@@ -216,7 +216,7 @@ class Batched:
         last = at + len(chunk) == len(prompt)
         context.prefill(chunk, wants_logits=last)
         if last:
-            logits = context.logits(len(chunk) - 1)
+            logits = context.desk_logits()
             state, size = context.take_desk()
             self._prefixes.put(Prefix(prompt, state, size, logits))
             self._on_desk = ()

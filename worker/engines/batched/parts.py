@@ -44,13 +44,16 @@ class Context(Protocol):
         """A Sampler for `draw` and `draw_first`; temperature 0 takes the likeliest token."""
 
     def draw(self, samplers: Sequence[Any]) -> list[int]:
-        """The next token of each row of the last decode, or NO_TOKEN."""
+        """The next token of each row of the last decode, or NO_TOKEN; raises DecodeFailed."""
 
     def draw_first(self, sampler: Any, logits: Any) -> int:
         """The token after a prompt whose logits were kept, or NO_TOKEN."""
 
     def logits(self, row: int) -> Any:
-        """A copy of one row's logits of the last batch, counted from its first row."""
+        """A copy of one row's logits of the last decode, counted from its first row."""
+
+    def desk_logits(self) -> Any:
+        """A copy of the logits after the prompt on the desk, when its last chunk was computed."""
 
     def prefill(self, tokens: Sequence[int], wants_logits: bool) -> None:
         """Append tokens to the desk, at most a chunk of them; raises DecodeFailed."""

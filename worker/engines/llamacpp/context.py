@@ -161,6 +161,10 @@ class Context:
             self._lib.llama_get_logits_ith(self.handle, row), self._vocabulary_tokens
         )
 
+    def desk_logits(self) -> Any:
+        """A copy of the logits after the prompt on the desk: the last that were computed."""
+        return self.logits(-1)
+
     def save(self, stream: int) -> tuple[Any, int]:
         """What a stream holds, as a buffer for `restore`, and its size in bytes."""
         size = self._lib.llama_state_seq_get_size(self.handle, stream)

@@ -12,10 +12,8 @@ from worker.engines.llamacpp.context import Context, Size
 from worker.engines.llamacpp.library import native
 from worker.engines.llamacpp.model import Model
 from worker.engines.llamacpp.threads import threads_for
-from worker.engines.options import EngineOptions, LoadError
+from worker.engines.options import CONTEXT_TOKENS_DEFAULT, EngineOptions, LoadError, at_least
 
-CONTEXT_TOKENS_DEFAULT = 4096  # the cache of eight slots of a 0.5 B model then takes below 1 GB
-CONTEXT_TOKENS_MIN = 16  # room for a template and a word
 CHUNK_WORK = 16_000_000_000  # weights x tokens in about 0.3 s on two slow cores
 CHUNK_MIN, CHUNK_MAX = 16, 256  # smaller wastes the weights' way through memory
 CHUNK_GPU = 512
@@ -83,13 +81,7 @@ def _size(model: Model, slots: int, options: EngineOptions, gpu: bool) -> Size:
         gpu=gpu,
         kv_type=options.kv_type,
     )
-    for name, value, least in (
-        ("--context", size.context_tokens, CONTEXT_TOKENS_MIN),
-        ("batch_tokens", size.chunk, 1),
-        ("--threads", size.threads, 1),
-    ):
-        if value < least:
-            raise LoadError(f"{name} is {value}", f"the least is {least}", f"give {name} {least}")
+    at_least(size.context_tokens, size.chunk, size.threads)
     return size
 
 
