@@ -34,8 +34,8 @@ def write(folder: Path, shape: Shape, kind: str = "BF16", seed: int = 0, chat: b
     weights = dict(_weights(shape, kind, seed))
     mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
     _save(folder / "config.json", _config(shape, kind))
-    _save(folder / "tokenizer.json", _tokenizer(shape.vocabulary))
-    _save(folder / "tokenizer_config.json", _tokenizer_config(shape, chat))
+    _save(folder / "tokenizer.json", tokenizer(shape.vocabulary))
+    _save(folder / "tokenizer_config.json", tokenizer_config(shape, chat))
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
@@ -87,7 +87,8 @@ def _config(shape: Shape, kind: str) -> dict[str, Any]:
     return config
 
 
-def _tokenizer(size: int) -> dict[str, Any]:
+def tokenizer(size: int) -> dict[str, Any]:
+    """The content of tokenizer.json: the bytes, words and merges of the GGUF file's."""
     tokens, merges = byte_pairs(size)
     marks = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     bytes_ = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
@@ -106,7 +107,8 @@ def _tokenizer(size: int) -> dict[str, Any]:
     }
 
 
-def _tokenizer_config(shape: Shape, chat: bool) -> dict[str, Any]:
+def tokenizer_config(shape: Shape, chat: bool) -> dict[str, Any]:
+    """The content of tokenizer_config.json; a base model's has no chat template."""
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": "<|im_end|>",

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from worker.engines.mlx.folder import check
 from worker.engines.mlx.library import native, no_room
 from worker.engines.options import LoadError
 
@@ -12,11 +11,13 @@ CONTEXT_KEYS = ("max_position_embeddings", "max_sequence_length", "n_positions",
 
 
 class Model:
-    """Weights and vocabulary. Raises LoadError when the folder holds no complete model for text."""
+    """Weights and vocabulary of a folder that was checked, with its configuration.
 
-    def __init__(self, folder: Path) -> None:
+    Raises LoadError when they do not go together.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         _, utils = native()
-        config = check(folder)
         self.network, self.config = _loaded(utils, folder, config)
         self.tokenizer = _tokenizer(utils, folder, self.config)
         self.parameters = int(utils.get_total_parameters(self.network))

@@ -15,7 +15,7 @@ from detect.placement.words import size as said
 from worker.engines.batched.parts import Context, DecodeFailed
 from worker.engines.batched.rows import Rows, measure
 from worker.engines.mlx.context import Apart, Size, Together, joinable
-from worker.engines.mlx.folder import weight_files
+from worker.engines.mlx.folder import check, weight_files
 from worker.engines.mlx.layers import leaves
 from worker.engines.mlx.library import Settings, no_room, on_gpu
 from worker.engines.mlx.model import Model
@@ -79,10 +79,11 @@ class Opened:
         return "\n".join(lines)
 
     def _open(self, folder: Path, slots: int, options: EngineOptions, *, gpu: bool) -> None:
+        config = check(folder)
         if not gpu:
             _check_weights(folder)
         before = int(mx.get_active_memory())
-        self.model = Model(folder)
+        self.model = Model(folder, config)
         self._weight_bytes = int(mx.get_active_memory()) - before
         try:
             self.size = _size(self.model, slots, options, gpu=gpu)
@@ -140,8 +141,13 @@ def _cache_bytes(used: list[Any], size: Size) -> int:
 
 def _check_weights(folder: Path) -> None:
     """Refuse weights that main memory cannot hold, before the system kills some process for it."""
-    wanted = sum(file.stat().st_size for file in weight_files(folder))
-    _refuse_beyond(wanted, "no room for the weights", "choose a smaller model or quantisation")
+    _refuse_beyond(
+        _weights_bytes(folder), "no room for the weights", "choose a smaller model or quantisation"
+    )
+
+
+def _weights_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in weight_files(folder))
 
 
 def _check_room(wanted: int, size: Size) -> None:

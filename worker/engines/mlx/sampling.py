@@ -43,6 +43,8 @@ def draw(logits: Any, samplers: Sequence[Sampler]) -> list[int]:
 def _chosen(logits: Any, numbers: Any, temperatures: Any) -> Any:
     """As llama.cpp's chain: top k, top p of those, min p, then the temperature, then the draw."""
     logits = logits.astype(mx.float32)
+    none = mx.isnan(logits)
+    logits = mx.where(none, -mx.inf, logits)  # with NaN among them, partitioning may crash
     kept = min(TOP_K, logits.shape[-1])
     tokens = mx.argpartition(-logits, kth=kept - 1, axis=-1)[:, :kept]
     values = mx.take_along_axis(logits, tokens, axis=-1)
@@ -57,10 +59,11 @@ def _chosen(logits: Any, numbers: Any, temperatures: Any) -> Any:
     heat = mx.where(greedy, 1.0, temperatures)
     weights = mx.where(stays, mx.exp((values - best) / heat), 0.0)
     reached = mx.cumsum(weights, axis=-1)
-    # The last that stays when rounding leaves the sum below the number.
-    last = stays.sum(axis=-1, keepdims=True) - 1
+    # The last that stays when rounding leaves the sum below the number. Of no numbers none stays,
+    # and MLX does not check an index.
+    last = mx.maximum(stays.sum(axis=-1, keepdims=True) - 1, 0)
     at = (reached <= numbers * reached[:, -1:]).sum(axis=-1, keepdims=True)
     at = mx.where(greedy, 0, mx.minimum(at, last))
     token = mx.take_along_axis(tokens, at.astype(mx.uint32), axis=-1).astype(mx.int32)
-    sound = mx.isfinite(best) & ~mx.isnan(logits).any(axis=-1, keepdims=True)
+    sound = mx.isfinite(best) & ~none.any(axis=-1, keepdims=True)
     return mx.where(sound, token, NO_TOKEN)[:, 0]
