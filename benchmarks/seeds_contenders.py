@@ -115,6 +115,44 @@ class Sequential:
         self._llama.close()
 
 
+class SequentialMlx:
+    """`sequential` of the engine mlx: mlx-lm's stream_generate, one call after another."""
+
+    def __init__(self, setting: Setting) -> None:
+        import mlx_lm
+
+        self._setting = setting
+        self._model, self._tokenizer = mlx_lm.load(setting.model)[:2]
+
+    def measure(self, prompt: str, seeds: Sequence[int]) -> Measured:
+        """One answer for each seed, with the samplers that our engine uses."""
+        import mlx.core as mx
+        from mlx_lm import stream_generate
+        from mlx_lm.sample_utils import make_sampler
+
+        began = perf_counter()
+        tokens = 0
+        asked = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}], add_generation_prompt=True
+        )
+        for seed in seeds:
+            mx.random.seed(seed)
+            sampler = make_sampler(temp=TEMPERATURE, top_p=TOP_P, min_p=MIN_P, top_k=TOP_K)
+            said = stream_generate(
+                self._model,
+                self._tokenizer,
+                asked,
+                max_tokens=self._setting.tokens_max,
+                sampler=sampler,
+            )
+            tokens += sum(1 for _ in said)
+        return Measured(tokens, perf_counter() - began)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = self._tokenizer = None
+
+
 class Processes:
     """`processes`: the seeds dealt over as many processes as cores, an engine in each."""
 
@@ -228,7 +266,9 @@ def opened(setting: Setting, names: Sequence[str]) -> Iterator[dict[str, Contend
     cores = setting.threads
     makers: dict[str, Callable[[], Contender]] = {
         "engine": lambda: Direct(setting),
-        "sequential": lambda: Sequential(setting),
+        "sequential": lambda: (
+            SequentialMlx(setting) if setting.engine == "mlx" else Sequential(setting)
+        ),
         "processes": lambda: Processes(setting, cores),
         "node": lambda: Node(setting),
     }

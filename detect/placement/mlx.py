@@ -90,6 +90,8 @@ def _found(case: Case, wish: Wish, room: Room) -> Found:
         sums=(row,),
     )
     reasons = [f"MLX on {device.name if device else 'the CPU'}: {total(row)} ({room.said})"]
+    if device is None:
+        reasons.append("llama.cpp is many times faster on a CPU: prefer a .gguf form of the model")
     if worker.wired_limit_bytes:
         reasons.append(f"wired memory held to {size(worker.wired_limit_bytes)}")
     if made := changes(case.wish, wish):

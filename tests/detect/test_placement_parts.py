@@ -174,6 +174,23 @@ def test_on_a_cpu_slots_are_given_up() -> None:
     assert step_down(last, 1, 37) is None
 
 
+def test_mlx_gives_up_slots_and_no_layers_since_all_memory_is_one() -> None:
+    worker, told = planned(engine="mlx", context_tokens=4096, slots=8), []
+    for attempt in range(1, RETRIES_MAX + 1):
+        step = step_down(worker, attempt, 37)
+        assert step is not None
+        worker, said = step
+        told.append(said)
+    assert told == ["context 2048 instead of 4096 tokens", "4 slots instead of 8",
+                    "2 slots instead of 4"]  # fmt: skip
+    assert worker.gpu_layers == -1
+
+
+def test_an_mlx_worker_holds_a_row_for_each_slot_and_one_more_prompt() -> None:
+    one = engines.mlx(MODELS["4b-mlx"], 8, 4096, gpu=True)
+    assert (one.streams, one.batch_tokens, one.cells) == (9, 512, 9 * 4096)
+
+
 def test_a_kill_that_the_kernel_counted_is_named() -> None:
     assert "oom_kill" in ending(0, 1, 9)
     assert ending(1, 1, 9) == "ended by signal 9"

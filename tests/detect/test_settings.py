@@ -216,6 +216,13 @@ def test_a_model_has_settings_of_its_own_that_win_over_the_rest_of_the_file(home
     assert settings.load(home, {}, {"gpu_layers": "8"}).gpu_layers == 8
 
 
+def test_a_folder_has_the_settings_of_mlx(home):
+    (home.config / "config.toml").write_text("[engines.mlx]\nslots = 3\n")
+    assert settings.load(home, {}, {"model": "/m/qwen3-4b-4bit"}).slots == 3
+    assert settings.load(home, {}, {"engine": "mlx"}).slots == 3
+    assert settings.load(home, {}, {"model": "/m/qwen3.gguf"}).slots != 3
+
+
 WRONG_TABLES = [
     ("[models.abacus]\ngpu_layers = -3", "gpu_layers is '-3'", "0 to 1024"),
     ("[models.abacus]\nvotes = 3", "'votes' cannot be set for [models.abacus]", "gpu_layers"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -139,6 +140,31 @@ def test_mlx_writes_nothing_while_it_loads_answers_and_fails(folder: Path) -> No
     )
     ended = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+def test_the_wired_limit_is_held_below_metals_own_and_put_back() -> None:
+    """No Mac here: a stand-in for mlx.core keeps what it is told."""
+    from worker.engines.mlx.library import CACHE_BYTES, Settings
+
+    told: list[tuple[str, int]] = []
+
+    def tell(name: str, old: int) -> Callable[[int], int]:
+        return lambda limit: told.append((name, limit)) or old  # type: ignore[func-returns-value]
+
+    metal = SimpleNamespace(
+        metal=SimpleNamespace(is_available=lambda: True),
+        default_device=lambda: "gpu",
+        device_info=lambda: {"max_recommended_working_set_size": 12 << 30},
+        set_cache_limit=tell("cache", 7),
+        set_wired_limit=tell("wired", 3),
+        set_default_device=lambda _: None,
+        synchronize=lambda: None,
+        clear_cache=lambda: None,
+    )
+    settings = Settings(metal, gpu=True)
+    settings.wire(20 << 30)
+    settings.restore()
+    assert told == [("cache", CACHE_BYTES), ("wired", 12 << 30), ("wired", 3), ("cache", 7)]
 
 
 def test_what_is_set_for_the_process_is_put_back(run) -> None:

@@ -28,21 +28,28 @@ class Rows(msgspec.Struct, frozen=True):
         return [(sum(counts[:i]), count) for i, count in enumerate(counts)]
 
 
-def measure(context: Context, vocabulary_tokens: int, slots: int) -> Rows:
+def measure(
+    context: Context,
+    vocabulary_tokens: int,
+    slots: int,
+    tokens: tuple[int, int] = (LONE_TOKENS, GROUP_TOKENS),
+) -> Rows:
     """Decode one sequence in batches of 1, 2, 7 and all rows; compare every logit's bits, and time.
 
     Leaves the rows empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
-    which the weights are also read from disk.
+    which the weights are also read from disk. `tokens`: fewer than those 8 and 4, where rows are
+    slow and kernels do not differ by luck.
     """
     timed: dict[int, float] = {}
-    lone = _logits(context, vocabulary_tokens, timed, 1, LONE_TOKENS)
-    padded = _logits(context, vocabulary_tokens, timed, 1, LONE_TOKENS, pad=True)
-    pad_single, expected = lone != padded, padded[: 2 * GROUP_TOKENS]
-    if slots == 1 or _logits(context, vocabulary_tokens, timed, slots, GROUP_TOKENS) == expected:
+    alone, grouped = tokens
+    lone = _logits(context, vocabulary_tokens, timed, 1, alone)
+    padded = _logits(context, vocabulary_tokens, timed, 1, alone, pad=True)
+    pad_single, expected = lone != padded, padded[: 2 * grouped]
+    if slots == 1 or _logits(context, vocabulary_tokens, timed, slots, grouped) == expected:
         return Rows(pad_single, group_rows=slots, same=True, tokens_per_s=timed)
     if (
         slots > GROUP_ROWS
-        and _logits(context, vocabulary_tokens, timed, GROUP_ROWS, GROUP_TOKENS) == expected
+        and _logits(context, vocabulary_tokens, timed, GROUP_ROWS, grouped) == expected
     ):
         return Rows(pad_single, group_rows=GROUP_ROWS, same=True, tokens_per_s=timed)
     return Rows(pad_single=False, group_rows=slots, same=False, tokens_per_s=timed)

@@ -23,6 +23,9 @@ from worker.engines.options import CONTEXT_TOKENS_DEFAULT, EngineOptions, LoadEr
 
 APART = "decodes one sequence at a time: MLX cannot batch this model's caches"
 CLOSE = 0.05  # of the logits' spread: batch and single sequence differ by rounding, not by more
+GPU_TOKENS = (8, 4)
+CPU_TOKENS = (2, 2)  # 150 M weights in 4 bits take a second a row there
+SLOW = "runs on the CPU, where llama.cpp is many times faster: prefer a .gguf form of the model"
 MIB = 2**20
 
 
@@ -47,7 +50,7 @@ class Opened:
         """What a user should know of this model on this machine."""
         trained = self.model.context_tokens
         told = {
-            "runs on the CPU": not self.size.gpu,
+            SLOW: not self.size.gpu,
             APART: isinstance(self.context, Apart),
             "a seed may give another text in a batch than alone: kernels differ by batch size": (
                 not self.rows.same
@@ -173,7 +176,7 @@ def _measured(context: Together | Apart, size: Size) -> Rows:
     Raises DecodeFailed where they are not: a family whose batches come out wrong.
     """
     vocabulary = _vocabulary(context)
-    rows = measure(context, vocabulary, size.slots)
+    rows = measure(context, vocabulary, size.slots, GPU_TOKENS if size.gpu else CPU_TOKENS)
     alone, padded = _alone(context, pad=False), _alone(context, pad=rows.pad_single)
     _check_close(context, alone)
     if size.slots > 1 and rows.same and _beside_a_long_one(context, size) != padded:
