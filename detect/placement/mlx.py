@@ -14,6 +14,7 @@ from detect.placement.words import GIB, plural, size, total
 WIRED_SPARE_BYTES = 4 * GIB
 """mlx-lm wires the whole recommended size whatever the model, which froze small machines; this much
 over weights and cache holds the buffers of a batch."""
+LOGITS_LIVE = 6  # rows of the vocabulary held while tokens are drawn: logits, their order, masks
 CACHE_VALUE_BYTES = 2  # keys and values are bf16
 
 
@@ -45,12 +46,13 @@ def _sum(case: Case, wish: Wish, room: Room) -> Sum:
     load = _load(case, wish, room)
     known = case.limits.measured.get(key(model, load, room.place))
     values = sum(layer.key_values + layer.value_values for layer in model.layers)
-    rows = 3 * model.feed_forward + 3 * model.embedding + model.query_values + model.vocab
+    wide = 3 * model.feed_forward + 3 * model.embedding + model.query_values
+    drawn = LOGITS_LIVE * model.vocab * load.slots  # logits are wanted of one token a row
     return Sum(
         place=room.place,
         weight_bytes=model.weight_bytes,
         cache_bytes=values * CACHE_VALUE_BYTES * load.cells,
-        compute_bytes=rows * load.batch_tokens * 4,
+        compute_bytes=(wide * load.batch_tokens + drawn) * 4,
         process_bytes=PROCESS_BYTES + room.driver_bytes + engines.prefix_bytes(model, load),
         budget_bytes=room.budget_bytes,
         measured_bytes=known,

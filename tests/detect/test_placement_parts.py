@@ -188,7 +188,24 @@ def test_mlx_gives_up_slots_and_no_layers_since_all_memory_is_one() -> None:
 
 def test_an_mlx_worker_holds_a_row_for_each_slot_and_one_more_prompt() -> None:
     one = engines.mlx(MODELS["4b-mlx"], 8, 4096, gpu=True)
-    assert (one.streams, one.batch_tokens, one.cells) == (9, 512, 9 * 4096)
+    assert (one.streams, one.batch_tokens, one.cells) == (9, 256, 9 * 4096)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "gpu", "quantised", "tokens"),
+    [
+        (600_000_000, True, True, 512),
+        (4_000_000_000, True, True, 128),
+        (70_000_000_000, True, True, 64),
+        (870_000, False, False, 256),
+        (150_000_000, False, False, 4),
+        (150_000_000, False, True, 1),
+    ],
+)
+def test_mlx_computes_no_more_of_a_prompt_at_once_than_takes_a_moment(
+    parameters: int, gpu: bool, quantised: bool, tokens: int
+) -> None:
+    assert engines.mlx_chunk_tokens(parameters, gpu=gpu, quantised=quantised) == tokens
 
 
 def test_a_kill_that_the_kernel_counted_is_named() -> None:

@@ -6,10 +6,14 @@ import msgspec
 
 from worker.engines.batched.parts import Context
 
-GROUP_ROWS = 7  # K and IQ4_NL types change kernels at eight rows on a CPU
-# Kernels that differ agree on some tokens by luck: on one in three for IQ4_NL with one row and two.
-LONE_TOKENS = 8
-GROUP_TOKENS = 4
+
+class Trial(msgspec.Struct, frozen=True):
+    """How much is decoded to compare bits, and which groups are tried where all rows differ."""
+
+    # Kernels that differ agree on some tokens by luck: on one in three for IQ4_NL, one row and two.
+    lone_tokens: int = 8
+    group_tokens: int = 4
+    groups: tuple[int, ...] = (7,)  # K and IQ4_NL types change kernels at eight rows on a CPU
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -32,26 +36,23 @@ def measure(
     context: Context,
     vocabulary_tokens: int,
     slots: int,
-    tokens: tuple[int, int] = (LONE_TOKENS, GROUP_TOKENS),
+    trial: Trial,
 ) -> Rows:
     """Decode one sequence in batches of 1, 2, 7 and all rows; compare every logit's bits, and time.
 
     Leaves the rows empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
-    which the weights are also read from disk. `tokens`: fewer than those 8 and 4, where rows are
-    slow and kernels do not differ by luck.
+    which the weights are also read from disk.
     """
     timed: dict[int, float] = {}
-    alone, grouped = tokens
-    lone = _logits(context, vocabulary_tokens, timed, 1, alone)
-    padded = _logits(context, vocabulary_tokens, timed, 1, alone, pad=True)
-    pad_single, expected = lone != padded, padded[: 2 * grouped]
-    if slots == 1 or _logits(context, vocabulary_tokens, timed, slots, grouped) == expected:
-        return Rows(pad_single, group_rows=slots, same=True, tokens_per_s=timed)
-    if (
-        slots > GROUP_ROWS
-        and _logits(context, vocabulary_tokens, timed, GROUP_ROWS, grouped) == expected
-    ):
-        return Rows(pad_single, group_rows=GROUP_ROWS, same=True, tokens_per_s=timed)
+    count = trial.group_tokens
+    lone = _logits(context, vocabulary_tokens, timed, 1, trial.lone_tokens)
+    padded = _logits(context, vocabulary_tokens, timed, 1, trial.lone_tokens, pad=True)
+    pad_single, expected = lone != padded, padded[: 2 * count]
+    if slots == 1:
+        return Rows(pad_single, group_rows=1, same=True, tokens_per_s=timed)
+    for rows in (slots, *(rows for rows in trial.groups if rows < slots)):
+        if _logits(context, vocabulary_tokens, timed, rows, count) == expected:
+            return Rows(pad_single, group_rows=rows, same=True, tokens_per_s=timed)
     return Rows(pad_single=False, group_rows=slots, same=False, tokens_per_s=timed)
 
 

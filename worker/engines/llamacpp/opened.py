@@ -7,7 +7,7 @@ from detect.memory import read_memory
 from detect.placement.words import plural
 from detect.placement.words import size as said
 from worker.engines.batched.parts import DecodeFailed
-from worker.engines.batched.rows import measure
+from worker.engines.batched.rows import Trial, measure
 from worker.engines.llamacpp.context import Context, Size
 from worker.engines.llamacpp.library import native
 from worker.engines.llamacpp.model import Model
@@ -62,7 +62,7 @@ class Opened:
             self.model.close()
             raise
         try:
-            self.rows = measure(self.context, self.model.vocabulary_tokens, slots)
+            self.rows = measure(self.context, self.model.vocabulary_tokens, slots, Trial())
         except DecodeFailed as error:
             self.close()
             raise LoadError(

@@ -33,6 +33,11 @@ class Model:
         return len(self.network.layers)
 
     @property
+    def quantised(self) -> bool:
+        """Whether weights are packed in fewer bits than numbers have."""
+        return isinstance(self.config.get("quantization"), dict)
+
+    @property
     def context_tokens(self) -> int:
         """The longest sequence the model was trained on; 0 when its configuration says nothing."""
         inner = self.config.get("text_config")

@@ -8,12 +8,12 @@ import msgspec
 
 from detect.host import LiveHost
 from detect.memory import read_memory
-from detect.placement.engines import chunk_tokens
+from detect.placement.engines import mlx_chunk_tokens
 from detect.placement.mlx import WIRED_SPARE_BYTES
 from detect.placement.words import plural
 from detect.placement.words import size as said
 from worker.engines.batched.parts import Context, DecodeFailed
-from worker.engines.batched.rows import Rows, measure
+from worker.engines.batched.rows import Rows, Trial, measure
 from worker.engines.mlx.context import Apart, Size, Together, joinable
 from worker.engines.mlx.folder import check, weight_files
 from worker.engines.mlx.layers import leaves
@@ -23,8 +23,10 @@ from worker.engines.options import CONTEXT_TOKENS_DEFAULT, EngineOptions, LoadEr
 
 APART = "decodes one sequence at a time: MLX cannot batch this model's caches"
 CLOSE = 0.05  # of the logits' spread: batch and single sequence differ by rounding, not by more
-GPU_TOKENS = (8, 4)
-CPU_TOKENS = (2, 2)  # 150 M weights in 4 bits take a second a row there
+# Metal multiplies 4-bit rows one by one up to 5 rows on an M1 or M2, 9 and more on later ones
+# (get_qmv_batch_limit in MLX's quantized.cpp).
+ON_GPU = Trial(groups=(7, 5))
+ON_CPU = Trial(lone_tokens=2, group_tokens=2)  # 150 M weights in 4 bits take a second a row
 SLOW = "runs on the CPU, where llama.cpp is many times faster: prefer a .gguf form of the model"
 MIB = 2**20
 
@@ -125,7 +127,8 @@ def _size(model: Model, slots: int, options: EngineOptions, *, gpu: bool) -> Siz
     size = Size(
         slots=slots,
         context_tokens=options.context_tokens or min(trained, CONTEXT_TOKENS_DEFAULT),
-        chunk=options.batch_tokens or chunk_tokens(model.parameters, gpu=gpu),
+        chunk=options.batch_tokens
+        or mlx_chunk_tokens(model.parameters, gpu=gpu, quantised=model.quantised),
         gpu=gpu,
     )
     at_least(size.context_tokens, size.chunk, options.threads)
@@ -176,7 +179,7 @@ def _measured(context: Together | Apart, size: Size) -> Rows:
     Raises DecodeFailed where they are not: a family whose batches come out wrong.
     """
     vocabulary = _vocabulary(context)
-    rows = measure(context, vocabulary, size.slots, GPU_TOKENS if size.gpu else CPU_TOKENS)
+    rows = measure(context, vocabulary, size.slots, ON_GPU if size.gpu else ON_CPU)
     alone, padded = _alone(context, pad=False), _alone(context, pad=rows.pad_single)
     _check_close(context, alone)
     if size.slots > 1 and rows.same and _beside_a_long_one(context, size) != padded:
