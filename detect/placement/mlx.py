@@ -85,7 +85,7 @@ def _found(case: Case, wish: Wish, room: Room) -> Found:
         streams=load.streams,
         gpu_layers=-1 if device is not None else 0,
         devices=(device.id,) if device is not None else (),
-        threads=max(case.machine.cpu.threads // count, 1),
+        threads=max(case.machine.cpu.threads // count, 1) if device is not None else 1,
         batch_tokens=load.batch_tokens,
         prefix_bytes=engines.prefix_bytes(case.model, load),
         wired_limit_bytes=min(limit, most) if device is not None else None,

@@ -3,6 +3,7 @@
 import pytest
 
 from worker.engine import Refused, Request
+from worker.engines.batched.parts import DecodeFailed
 
 pytestmark = pytest.mark.parametrize("engine_name", ["llamacpp", "mlx"], indirect=True)
 
@@ -227,6 +228,23 @@ def test_a_failing_prefill_ends_every_request_of_that_prompt(
     assert [c.finish for c in finished] == ["error"] * 3
     assert said in finished[0].error
     assert run(engine).all(_seats(question, 1))[0].finish == "stop"
+
+
+def test_a_failing_start_ends_its_request_and_the_engine_lives(
+    opened, run, question, monkeypatch, engine_name
+) -> None:
+    """No memory for a row, or for drawing the first token."""
+    engine = opened(slots=2)
+    expected = [c.text for c in run(engine).all(_seats(question, 2))]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(engine._context), "restore", _no_room)
+        failed = run(engine).all(_seats(question, 2))
+    assert [(c.finish, c.error) for c in failed] == [("error", "no room for a row")] * 2
+    assert [c.text for c in run(engine).all(_seats(question, 2))] == expected
+
+
+def _no_room(*_: object) -> None:
+    raise DecodeFailed("no room for a row")
 
 
 def test_memory_for_prompts_is_bounded_and_an_evicted_prompt_is_computed_again(

@@ -170,8 +170,10 @@ def test_the_wired_limit_is_held_below_metals_own_and_put_back() -> None:
 def test_what_is_set_for_the_process_is_put_back(run) -> None:
     import mlx.core as mx
 
-    before = mx.set_cache_limit(12345)
+    before, held = mx.set_cache_limit(12345), mx.get_active_memory()
     engine = load("mlx", "abacus", 2)
     assert run(engine).all([Request("1 + 1 =", seed=1, max_tokens=2)])
+    assert mx.get_active_memory() > held + 2**20
     engine.close()
+    assert mx.get_active_memory() <= held
     assert mx.set_cache_limit(before) == 12345

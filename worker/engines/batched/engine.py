@@ -238,10 +238,20 @@ class Batched:
                 continue
             self._waiting.remove(seat)
             started += 1
-            finish = self._take(seat, self._context.draw_first(seat.sampler, prefix.logits))
+            finish = self._start(seat, prefix)
             if finish:
                 finished.append(self._release(seat, finish))
-                continue
-            self._context.restore(len(self._rows), prefix.state)
-            self._rows.append(seat)
+            else:
+                self._rows.append(seat)
         return started
+
+    def _start(self, seat: _Seat, prefix: Prefix) -> Finish | None:
+        """Draw a seat's first token and fill the next row; how it ended, if it did."""
+        try:
+            finish = self._take(seat, self._context.draw_first(seat.sampler, prefix.logits))
+            if finish is None:
+                self._context.restore(len(self._rows), prefix.state)
+        except DecodeFailed as error:
+            seat.error = str(error)
+            return "error"
+        return finish

@@ -47,7 +47,7 @@ class Context(Protocol):
         """The next token of each row of the last decode, or NO_TOKEN; raises DecodeFailed."""
 
     def draw_first(self, sampler: Any, logits: Any) -> int:
-        """The token after a prompt whose logits were kept, or NO_TOKEN."""
+        """The token after a prompt whose logits were kept, or NO_TOKEN; raises DecodeFailed."""
 
     def logits(self, row: int) -> Any:
         """A copy of one row's logits of the last decode, counted from its first row."""
@@ -68,7 +68,7 @@ class Context(Protocol):
         """Forget the prompt being computed."""
 
     def restore(self, row: int, state: Any) -> None:
-        """Fill a row, from its first cell, with a saved prompt."""
+        """Fill a row, from its first cell, with a saved prompt; raises DecodeFailed."""
 
     def move(self, origin: int, target: int) -> None:
         """Put one row's sequence in place of another's, its bits unchanged."""

@@ -40,12 +40,17 @@ def load(path: str, slots: int, options: EngineOptions) -> Engine:
 
     folder = Path(path)
     opened = Opened(folder, slots, options)
-    template = Template(opened.model)
+    try:
+        template = Template(opened.model)
+        identity = digest(folder)
+    except BaseException:
+        opened.close()
+        raise
     facts = EngineFacts(
         engine="mlx",
         engine_version=library.version(),
         model=name_of(folder),
-        digest=digest(folder),
+        digest=identity,
         slots=slots,
         context_tokens=opened.size.context_tokens,
         notes=opened.notes(template.chat),

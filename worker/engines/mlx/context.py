@@ -67,8 +67,9 @@ class _Desk:
         return drawn
 
     def draw_first(self, sampler: sampling.Sampler, logits: Logits) -> int:
-        """The token after a prompt whose logits were kept."""
-        return sampling.draw(logits.row, [sampler])[0]
+        """The token after a prompt whose logits were kept; raises DecodeFailed."""
+        with _failing():
+            return sampling.draw(logits.row, [sampler])[0]
 
     def logits(self, row: int) -> Logits:
         """One row of the last decode, computed."""
@@ -164,11 +165,12 @@ class Together(_Desk):
             self._lengths[row] = position + 1
 
     def restore(self, row: int, state: _Saved) -> None:
-        """Copy a saved prompt into a row."""
-        for leaf, saved in zip(self._leaves, leaves(state.caches), strict=True):
-            leaf.fill(row, saved)
+        """Copy a saved prompt into a row; raises DecodeFailed."""
+        with _failing():
+            for leaf, saved in zip(self._leaves, leaves(state.caches), strict=True):
+                leaf.fill(row, saved)
+            self._finish()
         self._lengths[row] = state.length
-        self._finish()
 
     def move(self, origin: int, target: int) -> None:
         """Put one row's sequence in place of another's."""

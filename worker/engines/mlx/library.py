@@ -47,7 +47,7 @@ def version() -> str:
 
 def no_room(error: Exception) -> bool:
     """Whether MLX says that a buffer cannot be had (allocator.cpp of its Metal, CUDA and CPU)."""
-    said = str(error).lower()
+    said = f"{error} {error.__cause__ or ''}".lower()
     return isinstance(error, MemoryError) or any(
         words in said for words in ("unable to allocate", "maximum allowed buffer", "out of memory")
     )

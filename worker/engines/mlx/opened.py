@@ -45,7 +45,9 @@ class Opened:
             raise
 
     def close(self) -> None:
-        """Put back what was set for the whole process; context and model are closed before."""
+        """Free context and model, and put back what was set for the whole process."""
+        self.context.close()
+        self.model.close()
         self._settings.restore()
 
     def notes(self, chat: bool) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ class Opened:
                 f"{folder} loads but does not compute",
                 str(error),
                 "give fewer --slots or a smaller --context",
-                no_room=no_room(error.__cause__ or error),  # type: ignore[arg-type]
+                no_room=no_room(error),
             ) from error
 
     def _prepare(self, options: EngineOptions) -> None:
@@ -114,9 +116,9 @@ class Opened:
         )
         try:
             self.rows = _measured(self.context, size)
-        except Exception:  # whatever a family's own code makes of a batch, it can do without one
-            if not joins:
-                raise
+        except Exception as error:  # whatever a family's own code makes of a batch
+            if not joins or no_room(error):
+                raise  # without one it would be no better
             self.context.close()
             self.context = Apart(network, size)
             self.rows = _measured(self.context, size)
