@@ -1,7 +1,5 @@
 """A real node with abacus in MLX: the same seeds give the same texts, alone or together."""
 
-import pytest
-
 from protocol import messages as m
 from tests.nodes.node import running
 from worker.engines import ABACUS_FOLDER
@@ -16,9 +14,8 @@ def _texts(verdict: m.Verdict) -> dict[int, str]:
     return {vote.seed: vote.text for vote in verdict.votes}
 
 
-@pytest.mark.parametrize("flags", [("--engine", "mlx"), ("--model", str(ABACUS_FOLDER))])
-def test_eight_seeds_give_the_same_texts_again_and_alone(flags: tuple[str, ...]) -> None:
-    with running(*flags, "--slots", "8") as node:
+def test_eight_seeds_of_a_folder_give_the_same_texts_together_and_alone() -> None:
+    with running("--model", str(ABACUS_FOLDER), "--slots", "8") as node:
         first = node.ask(QUESTION, votes=8, seed=1, stop="all")
         assert (first.outcome, len(_texts(first))) == ("decided", 8)
         for seed, text in list(_texts(first).items())[:3]:
