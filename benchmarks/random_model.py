@@ -72,7 +72,7 @@ def write(path: Path, shape: Shape, kind: str = "Q8_0", seed: int = 0, chat: boo
     writer = gguf.GGUFWriter(str(unfinished), "cohere2" if shape.window else "llama")
     _describe(writer, shape, gguf.LlamaFileType[_file_type(kind)])
     _describe_tokenizer(writer, shape.vocabulary, chat)
-    for name, values in _tensors(shape, seed):
+    for name, values in tensors(shape, seed):
         one_dimension = values.ndim == 1
         written = gguf.GGMLQuantizationType["F32" if one_dimension else kind]
         writer.add_tensor(name, gguf.quants.quantize(values, written), raw_dtype=written)
@@ -112,7 +112,7 @@ def _describe(writer: Any, shape: Shape, file_type: int) -> None:
 def _describe_tokenizer(writer: Any, size: int, chat: bool) -> None:
     import gguf
 
-    tokens, merges = _byte_pairs(size)
+    tokens, merges = byte_pairs(size)
     control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -126,7 +126,7 @@ def _describe_tokenizer(writer: Any, size: int, chat: bool) -> None:
         writer.add_chat_template(TEMPLATE)
 
 
-def _byte_pairs(size: int) -> tuple[list[str], list[str]]:
+def byte_pairs(size: int) -> tuple[list[str], list[str]]:
     """The tokens and the merges that reach them: bytes, specials, words of two to four letters.
 
     Bytes are written as printable characters by the rule of GPT-2's tokenizer, in which a space
@@ -150,7 +150,7 @@ def _byte_pairs(size: int) -> tuple[list[str], list[str]]:
     return tokens, merges
 
 
-def _tensors(shape: Shape, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def tensors(shape: Shape, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Every tensor by llama.cpp's name, as (rows, columns): matrices map columns to rows."""
     kv = shape.hidden // shape.heads * shape.kv_heads
     dice = np.random.default_rng(seed)

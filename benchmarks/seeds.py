@@ -5,8 +5,8 @@
 All contenders are loaded at once and measured in turn, round by round, so that a busy moment of
 the machine meets them all; figures are medians over the rounds. Each wave has a prompt of its own,
 so nothing computed before helps. Answers have at most --tokens tokens; prefill counts as time.
-150m, 500m and 1500m are random weights in Q8_0, written by benchmarks.random_model; a path is taken
-as it is.
+150m, 500m and 1500m are random weights in Q8_0, written by benchmarks.random_model; with --engine
+mlx in 8 bits, by benchmarks.random_folder. The path of a GGUF file is taken as it is.
 """
 
 import argparse
@@ -19,16 +19,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import random_model
+from benchmarks import random_folder, random_model
 from benchmarks.machine import describe
 from benchmarks.seeds_contenders import Contender, Measured, Setting, opened
 from detect import gguf
 from detect.model import from_header
-from worker.engines import ABACUS
+from worker.engines import ABACUS, ABACUS_FOLDER
 from worker.engines.llamacpp.threads import threads_for
 
 CONTENDERS = ("engine", "sequential", "processes", "node")
 KIND = "Q8_0"
+KIND_MLX = "8bit"
 WARM_UP = "Warm up: 1 + 1 ="
 ABACUS_PARAMETERS = 869_504
 
@@ -42,7 +43,7 @@ def main() -> None:
     result: dict[str, Any] = {"machine": describe(), "settings": _settings(given), "models": {}}
     with tempfile.TemporaryDirectory(prefix="swarm-models-") as folder:
         for name in given.models:
-            path, parameters = _model(name, Path(folder))
+            path, parameters = _model(name, Path(folder), given.engine)
             setting = Setting(
                 model=str(path),
                 engine=given.engine,
@@ -84,22 +85,28 @@ def _settings(given: argparse.Namespace) -> dict[str, Any]:
         "engine": given.engine,
         "rounds": given.rounds,
         "tokens": given.tokens,
-        "random_models": KIND,
+        "random_models": KIND_MLX if given.engine == "mlx" else KIND,
     }
 
 
-def _model(name: str, folder: Path) -> tuple[Path, int]:
-    """The file of a model's name and its number of weights; a random one is written first."""
+def _model(name: str, folder: Path, engine: str) -> tuple[Path, int]:
+    """The file or folder of a model's name and its number of weights; a random one is written."""
+    mlx = engine == "mlx"
     if name == "abacus":
-        return ABACUS, ABACUS_PARAMETERS
+        return ABACUS_FOLDER if mlx else ABACUS, ABACUS_PARAMETERS
     if name.endswith(".gguf"):
         return Path(name), from_header(gguf.read(Path(name))).parameters
     if name not in random_model.SHAPES:
         sys.exit(f"no model {name}: use abacus, {', '.join(random_model.SHAPES)} or a .gguf file")
-    path = folder / f"{name}.gguf"
+    shape = random_model.SHAPES[name]
     print(f"writing {name} …", file=sys.stderr)
-    random_model.write(path, random_model.SHAPES[name], KIND)
-    return path, random_model.SHAPES[name].parameters
+    if mlx:
+        path = folder / name
+        random_folder.write(path, shape, KIND_MLX)
+    else:
+        path = folder / f"{name}.gguf"
+        random_model.write(path, shape, KIND)
+    return path, shape.parameters
 
 
 def _measure(setting: Setting, given: argparse.Namespace) -> Rows:

@@ -21,7 +21,7 @@ from swarmctl.client import Client
 from swarmctl.follow import Follow
 from worker.engine import Engine, Request
 from worker.engines import EngineOptions, load
-from worker.engines.llamacpp.sampling import MIN_P, TOP_K, TOP_P
+from worker.engines.batched.tail import MIN_P, TOP_K, TOP_P
 
 CONTEXT_TOKENS = 512  # the same room for every contender; prompts and answers are far shorter
 TEMPERATURE = 0.8
@@ -113,6 +113,44 @@ class Sequential:
     def close(self) -> None:
         """Free the model."""
         self._llama.close()
+
+
+class SequentialMlx:
+    """`sequential` of the engine mlx: mlx-lm's stream_generate, one call after another."""
+
+    def __init__(self, setting: Setting) -> None:
+        import mlx_lm
+
+        self._setting = setting
+        self._model, self._tokenizer = mlx_lm.load(setting.model)[:2]
+
+    def measure(self, prompt: str, seeds: Sequence[int]) -> Measured:
+        """One answer for each seed, with the samplers that our engine uses."""
+        import mlx.core as mx
+        from mlx_lm import stream_generate
+        from mlx_lm.sample_utils import make_sampler
+
+        began = perf_counter()
+        tokens = 0
+        asked = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}], add_generation_prompt=True
+        )
+        for seed in seeds:
+            mx.random.seed(seed)
+            sampler = make_sampler(temp=TEMPERATURE, top_p=TOP_P, min_p=MIN_P, top_k=TOP_K)
+            said = stream_generate(
+                self._model,
+                self._tokenizer,
+                asked,
+                max_tokens=self._setting.tokens_max,
+                sampler=sampler,
+            )
+            tokens += sum(1 for _ in said)
+        return Measured(tokens, perf_counter() - began)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = self._tokenizer = None
 
 
 class Processes:
@@ -228,7 +266,9 @@ def opened(setting: Setting, names: Sequence[str]) -> Iterator[dict[str, Contend
     cores = setting.threads
     makers: dict[str, Callable[[], Contender]] = {
         "engine": lambda: Direct(setting),
-        "sequential": lambda: Sequential(setting),
+        "sequential": lambda: (
+            SequentialMlx(setting) if setting.engine == "mlx" else Sequential(setting)
+        ),
         "processes": lambda: Processes(setting, cores),
         "node": lambda: Node(setting),
     }

@@ -215,7 +215,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", help="worker processes to start and keep")
     parser.add_argument("--slots", help="seeds that each worker decodes together")
     parser.add_argument("--model", help="abacus, or the path of a GGUF file")
-    parser.add_argument("--engine", help="auto, llamacpp or scripted")
+    parser.add_argument("--engine", help="auto, llamacpp, mlx or scripted")
     parser.add_argument("--context", help="tokens that prompt and answer may take together")
     parser.add_argument("--gpu-layers", help="auto, all, or the number of the model's layers")
     parser.add_argument("--plan", help="a file with what each worker is started as", metavar="FILE")

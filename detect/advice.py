@@ -26,6 +26,11 @@ def llamacpp_line(platform: Platform) -> str:
     return android.ENGINE_LINE if platform.system == "android" else LLAMACPP_LINE
 
 
+def mlx_line(system: str) -> str:
+    """The command that installs the engine mlx; `system` as in sys.platform or a Platform's."""
+    return MLX_LINE if system in {"darwin", "macos"} else f"{MLX_LINE} 'mlx[cpu]'"
+
+
 def engine_line(platform: Platform) -> str:
     """The command that installs an engine on this system."""
     if platform.system == "macos" and platform.machine == "arm64":

@@ -2,8 +2,10 @@
 
 Metal's limit is 65 to 75 % of memory and follows the sysctl iogpu.wired_limit_mb, so Metal itself
 is asked, through MLX. In a virtual machine or a sandbox it may not answer; then there is no device.
+MLX runs on Linux too, there on the processors as far as we plan.
 """
 
+from detect.advice import MLX_LINE
 from detect.facts import Device, Engine, Note
 from detect.host import Host
 from detect.system import sysctl
@@ -11,6 +13,9 @@ from detect.system import sysctl
 
 def read_apple(host: Host) -> tuple[tuple[Device, ...], Engine | None, tuple[Note, ...]]:
     """Describe the GPU of Apple Silicon and the MLX engine, when both are there."""
+    if host.about.sys_platform == "linux":
+        told = host.probe("mlx").value or {}
+        return (), _engine(told, gpu=False), ()
     if host.about.sys_platform != "darwin" or sysctl(host, "hw.optional.arm64") != "1":
         return (), None, ()
     probed = host.probe("mlx")
@@ -25,17 +30,29 @@ def read_apple(host: Host) -> tuple[tuple[Device, ...], Engine | None, tuple[Not
             "Metal does not answer (a virtual machine, a sandbox or a session without graphics)",
             "run on the Mac itself; here the CPU is used",
         )
-        return (), Engine("mlx", version, False, (), "mlx"), (note,)
+        return (), _engine(value, gpu=False), (note,)
     facts = value.get("device")
     device = _device(host, facts if isinstance(facts, dict) else {})
-    return (device,), Engine("mlx", version, True, (), "mlx"), ()
+    engine = _engine(value, gpu=True)
+    if engine is None:
+        note = Note("apple", "warn", "MLX is installed, and mlx-lm is not", MLX_LINE)
+        return (device,), None, (note,)
+    return (device,), engine, ()
+
+
+def _engine(told: dict[str, object], *, gpu: bool) -> Engine | None:
+    """The engine, when MLX and mlx-lm are both there."""
+    version = told.get("version")
+    if not isinstance(version, str) or told.get("lm") is False:
+        return None
+    return Engine("mlx", version, gpu, (), "mlx")
 
 
 def _without_mlx(error: str, detail: str) -> tuple[tuple[Device, ...], None, tuple[Note, ...]]:
     seen = "MLX is not installed"
     if error in {"timeout", "crashed", "garbage"}:
         seen = f"MLX does not load ({error}: {detail[-300:]})"
-    return (), None, (Note("apple", "warn", seen, "pip install mlx-lm"),)
+    return (), None, (Note("apple", "warn", seen, MLX_LINE),)
 
 
 def _device(host: Host, facts: dict[str, object]) -> Device:

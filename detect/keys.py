@@ -24,7 +24,7 @@ SHARE_MAX = 1e6  # of a tensor_split; only their ratios count
 TEXT_CHARS_MAX = 4096
 """A path or model reference in the configuration; PATH_MAX of Linux."""
 
-ENGINES = ("auto", "llamacpp", "scripted")
+ENGINES = ("auto", "llamacpp", "mlx", "scripted")
 DURABILITIES = ("none", "process", "power")
 STOPS = ("fast", "saving", "all")
 ANSWERS = (

@@ -93,16 +93,22 @@ def briefly() -> Machine | None:
     return detect(_Brief())
 
 
+PACKAGES = {"ggml": ("llama_cpp", "llama_cpp_python"), "mlx": ("mlx_lm", "mlx_lm")}
+"""What an engine's probe would find: its module, and its package's name on disk."""
+
+
 class _Brief(LiveHost):
     """This machine's files, and the engine as its package describes itself."""
 
     def probe(self, name: str) -> Probed:
         from importlib.util import find_spec
 
-        if name != "ggml" or (spec := find_spec("llama_cpp")) is None or spec.origin is None:
+        module, package = PACKAGES.get(name, ("", ""))
+        spec = find_spec(module) if module else None
+        if spec is None or spec.origin is None:
             return super().probe(name)
         # The package's own folder of metadata: importlib.metadata takes longer than all the rest.
-        beside = Path(spec.origin).parent.parent.glob("llama_cpp_python-*.dist-info")
+        beside = Path(spec.origin).parent.parent.glob(f"{package}-*.dist-info")
         version = next(
             (one.name.removesuffix(".dist-info").rpartition("-")[2] for one in beside), "unknown"
         )

@@ -12,6 +12,7 @@ import msgspec
 from detect.model import LAYERS_MAX, Layer, Model
 
 CONFIG_BYTES_MAX = 1 << 20  # real ones are a few kB
+FORMS = frozenset({"hf", "mlx"})  # a folder of this name holds one form of the model around it
 FILES_MAX = 1000  # safetensors parts of one model
 
 
@@ -38,6 +39,17 @@ def read(folder: Path) -> Model:
     )
 
 
+def name_of(folder: Path) -> str:
+    """A short name for people: the folder's own, where that is a name and not a form or a number.
+
+    Hugging Face keeps a model in models--OWNER--NAME/snapshots/NUMBER.
+    """
+    whole = folder.absolute()
+    if whole.parent.name == "snapshots":
+        return whole.parent.parent.name.rpartition("--")[2] or whole.name
+    return whole.parent.name if whole.name in FORMS and whole.parent.name else whole.name
+
+
 def derive(path: str, config: dict[str, Any], weight_bytes: int) -> Model:
     """Make the model's facts of its configuration. Raises ValueError naming what is missing."""
     layers = _number(path, config, "num_hidden_layers")
@@ -50,7 +62,7 @@ def derive(path: str, config: dict[str, Any], weight_bytes: int) -> Model:
     layer = Layer(weight_bytes=weight_bytes // layers, key_values=kept, value_values=kept)
     return Model(
         path=path,
-        name=Path(path).name,
+        name=name_of(Path(path)),
         architecture=str(config.get("model_type", "")),
         quant=_quant(config),
         layers=(layer,) * layers,
@@ -64,6 +76,7 @@ def derive(path: str, config: dict[str, Any], weight_bytes: int) -> Model:
         heads=heads,
         context_trained=_number(path, config, "max_position_embeddings", 0),
         file_bytes=weight_bytes,
+        parameters=round(weight_bytes / _weight_bytes(config)),
         form="mlx",
     )
 
@@ -76,6 +89,15 @@ def _number(path: str, config: dict[str, Any], name: str, default: int | None = 
     if not isinstance(value, int):
         raise ValueError(f"{path}: config.json has no whole number {name}")  # noqa: TRY004 - the file is wrong, not the call
     return value
+
+
+def _weight_bytes(config: dict[str, Any]) -> float:
+    """Bytes of one weight, about: quantised ones have a scale and a bias for each group of them."""
+    quantization = config.get("quantization")
+    bits = quantization.get("bits") if isinstance(quantization, dict) else None
+    if isinstance(bits, int):
+        return max(bits, 1) / 8 + 0.0625  # 4 bytes a group of 64
+    return 4.0 if config.get("torch_dtype") == "float32" else 2.0
 
 
 def _quant(config: dict[str, Any]) -> str:

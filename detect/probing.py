@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,8 @@ def wanted() -> tuple[str, ...]:
             names.append("amd")
         if any(Path(sign).exists() for sign in NVIDIA_SIGNS + NVIDIA_SIGNS_JETSON) or _on_bus():
             names.append("nvml")
+        if find_spec("mlx") is not None:  # on Linux it is there only if somebody wants it
+            names.append("mlx")
     elif sys.platform == "win32":
         names += ["psutil", "nvml"]
     elif sys.platform == "darwin":

@@ -68,6 +68,7 @@ def detect(json: o.Json = False, record: Keep = "", root: Root = "") -> None:
 def plan(
     *,
     model: o.Load = None,
+    engine: o.Engine = None,
     workers: o.Workers = None,
     slots: o.Slots = None,
     gpu_layers: o.GpuLayers = None,
@@ -95,6 +96,7 @@ def plan(
 
     flags = {
         "model": model,
+        "engine": engine,
         "workers": workers,
         "slots": slots,
         "gpu_layers": gpu_layers,
@@ -104,7 +106,7 @@ def plan(
     }
     chosen = settings.load(home.find(), os.environ, flags)
     limits = limits_of(chosen, seed_variation=not no_seed_variation)
-    known = model_facts(chosen.model)
+    known = model_facts(chosen.model, chosen.engine)
     here = _facts(_answers(root))
     if not root:
         limits = loads.with_known(limits, home.find(), known)
@@ -196,8 +198,8 @@ def _write(path: str, answers: "Record") -> None:
         raise Failure(f"cannot write {path}", because, "--record ANOTHER") from error
 
 
-def model_facts(name: str) -> "Model":
-    """A model's facts. Raises Failure when it is none."""
+def model_facts(name: str, engine: str = "auto") -> "Model":
+    """A model's facts; abacus in the form that the engine loads. Raises Failure when it is none."""
     import importlib.util
     from pathlib import Path
 
@@ -208,7 +210,8 @@ def model_facts(name: str) -> "Model":
         spec = importlib.util.find_spec("worker")  # found, not imported
         assert spec is not None
         assert spec.origin is not None
-        path = Path(spec.origin).parent / "models" / "abacus" / "abacus.gguf"
+        form = "hf" if engine == "mlx" else "abacus.gguf"
+        path = Path(spec.origin).parent / "models" / "abacus" / form
     try:
         return mlx_model.read(path) if path.is_dir() else model.from_header(gguf.read(path))
     except OSError as error:
@@ -219,4 +222,5 @@ def model_facts(name: str) -> "Model":
             Exit.NOT_FOUND,
         ) from error
     except (gguf.Malformed, ValueError) as error:
-        raise wrong(f"{path} is no model", str(error), "name a .gguf file or abacus") from error
+        hint = "name a .gguf file, a folder in MLX form, or abacus"
+        raise wrong(f"{path} is no model", str(error), hint) from error

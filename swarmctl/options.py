@@ -134,11 +134,15 @@ Slots = Annotated[
 ]
 Load = Annotated[
     str | None,
-    typer.Option("--model", help="The model to load: a name or a file. [abacus]", metavar="MODEL"),
+    typer.Option(
+        "--model",
+        help="The model to load: abacus, a .gguf file or a folder in MLX form. [abacus]",
+        metavar="MODEL",
+    ),
 ]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="auto, llamacpp or scripted. [auto]", metavar="ENGINE"),
+    typer.Option("--engine", help="auto, llamacpp, mlx or scripted. [auto]", metavar="ENGINE"),
 ]
 GpuLayers = Annotated[
     str | None,

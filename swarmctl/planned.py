@@ -45,7 +45,7 @@ def prepare(
     if not _is_planned(chosen):
         return settled
     try:
-        model, machine = _facts(chosen.model)
+        model, machine = _facts(chosen)
     except Exception as error:  # whatever a machine answers, the node starts
         return _unplanned(settled, _said(error))
     got = _plan(machine, model, chosen, known, seed_variation=seed_variation)
@@ -62,14 +62,14 @@ def _is_planned(chosen: "Settings") -> bool:
     return chosen.workers > 0 and not scripted
 
 
-def _facts(name: str) -> "tuple[Model, Machine]":
+def _facts(chosen: "Settings") -> "tuple[Model, Machine]":
     """The model's header and the machine: without any probe when the model is tiny."""
     from detect import machine
     from detect.placement.engines import SMALL_PARAMETERS
     from swarmctl.machine import model_facts
     from swarmctl.out import Progress
 
-    model = model_facts(name)
+    model = model_facts(chosen.model, chosen.engine)
     brief = machine.briefly() if model.parameters < SMALL_PARAMETERS else None
     if brief is not None:
         return model, brief

@@ -65,6 +65,11 @@ PURE = [
     "worker/core.py",
     "worker/engine.py",
     "worker/speed.py",
+    "worker/engines/batched/engine.py",
+    "worker/engines/batched/parts.py",
+    "worker/engines/batched/prefixes.py",
+    "worker/engines/batched/tail.py",
+    "worker/engines/batched/text.py",
     "worker/engines/scripted.py",
 ]
 """No clock, socket, process, file or global dice: what these do can be replayed from a seed."""

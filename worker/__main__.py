@@ -123,8 +123,10 @@ def _die_with_parent() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
-    parser.add_argument("--model", default="abacus", help="abacus, or the path of a GGUF file")
-    parser.add_argument("--engine", default="auto", help="auto, llamacpp or scripted")
+    parser.add_argument(
+        "--model", default="abacus", help="abacus, a GGUF file, or a folder in MLX form"
+    )
+    parser.add_argument("--engine", default="auto", help="auto, llamacpp, mlx or scripted")
     parser.add_argument("--slots", type=int, default=8, help="seeds decoded in one batch")
     parser.add_argument("--context", type=int, default=None, help="tokens of prompt and answer")
     parser.add_argument("--gpu-layers", type=_layers, default=None, help="auto, all or a number")

@@ -53,7 +53,7 @@ class EngineFacts(msgspec.Struct, frozen=True):
     slots: int
     context_tokens: int  # the most that prompt and answer of one sequence may take together
     notes: tuple[str, ...] = ()  # what a user should know, such as "runs on the CPU"
-    load_log: str = ""  # what llama.cpp said of layers and buffers; detect.placement.readback
+    load_log: str = ""  # what was said of layers and buffers; detect.placement.readback
     tokens_per_s: dict[int, float] = {}  # decoded by a batch, by its sequences; measured at load
 
 

@@ -66,6 +66,7 @@ def options_of(planned: PlannedWorker) -> EngineOptions:
         experts_in_main_memory=planned.experts_in_main_memory,
         threads=planned.threads,
         prefix_bytes=planned.prefix_bytes,
+        wired_limit_bytes=planned.wired_limit_bytes,
     )
 
 
@@ -82,7 +83,7 @@ def _smaller(placement: Placement, error: LoadError) -> Placement:
 
 
 def _proof(placement: Placement, engine: Engine) -> tuple[str, ...]:
-    """Where the model is, by llama.cpp's own log, and what should be otherwise."""
+    """Where the model is, by the library's own word, and what should be otherwise."""
     planned, loaded = placement.planned, readback.parse(engine.facts.load_log)
     notes = [
         f"{note.grade.upper()}: {note.seen}; mend it: {note.fix}"

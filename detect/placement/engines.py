@@ -2,7 +2,8 @@
 
 The worker's llamacpp engine gives each sequence a stream of its own and keeps one more to compute
 prompts in (two when the model is recurrent); on a CPU it leaves flash attention off and computes
-prompts in chunks of about 0.3 s. tests/detect hold these rules equal to worker.engines.llamacpp.
+prompts in chunks of about 0.3 s. The mlx engine has a row of all cells for each sequence, and
+computes prompts beside them. tests/detect hold these rules equal to the engines.
 """
 
 from detect.model import Model
@@ -12,6 +13,10 @@ from detect.placement.result import CacheType
 CHUNK_WORK = 16_000_000_000  # weights x tokens of one chunk on a CPU
 CHUNK_MIN, CHUNK_MAX = 16, 256
 CHUNK_GPU = 512
+MLX_WORK_GPU = 1_000_000_000_000  # weights x tokens: about a second of an M1 (2.6 TFLOPS)
+MLX_CHUNK_GPU_MIN = 64  # below, the weights' way through memory is what takes the time
+MLX_WORK = 1_000_000_000  # on a CPU, where MLX has one thread: measured, docs/decisions/0203
+MLX_WORK_QUANTISED = 50_000_000
 SMALL_PARAMETERS = 20_000_000  # below, waiting for the other thread costs more than it computes
 PREFIX_BYTES = 256 << 20  # of prompts that the engine keeps in main memory for reuse, at most
 PREFIX_SHARE = 8  # and no more than this part of what main memory may give
@@ -22,8 +27,22 @@ def chunk_tokens(parameters: int, *, gpu: bool) -> int:
     """Prompt tokens computed at once: a power of two."""
     if gpu:
         return CHUNK_GPU
-    wanted = max(1, CHUNK_WORK // max(1, parameters))
-    return max(CHUNK_MIN, min(CHUNK_MAX, 1 << (wanted.bit_length() - 1)))
+    return _power_of_two(CHUNK_WORK // max(1, parameters), CHUNK_MIN, CHUNK_MAX)
+
+
+def mlx_chunk_tokens(parameters: int, *, gpu: bool, quantised: bool) -> int:
+    """Prompt tokens that MLX computes at once, a power of two: some 0.3 s of work.
+
+    By size and form alone, so that the same model has the same chunks each time it is loaded.
+    """
+    if gpu:
+        return _power_of_two(MLX_WORK_GPU // max(1, parameters), MLX_CHUNK_GPU_MIN, CHUNK_GPU)
+    work = MLX_WORK_QUANTISED if quantised else MLX_WORK
+    return _power_of_two(work // max(1, parameters), 1, CHUNK_MAX)
+
+
+def _power_of_two(wanted: int, least: int, most: int) -> int:
+    return max(least, min(most, 1 << (max(1, wanted).bit_length() - 1)))
 
 
 def prefix_bytes(model: Model, load: Load) -> int:
@@ -65,6 +84,22 @@ def llamacpp(
     )
 
 
-def mlx(slots: int, context_tokens: int) -> Load:
-    """The load of one worker with the mlx engine: each sequence copies the prompt's cache."""
-    return Load(slots=slots, context_tokens=context_tokens, streams=slots, batch_tokens=CHUNK_GPU)
+def mlx(
+    model: Model,
+    slots: int,
+    context_tokens: int,
+    *,
+    gpu: bool,
+    prefix_bytes_max: int = PREFIX_BYTES,
+) -> Load:
+    """The load of one worker with the mlx engine: a row for each sequence, and one more prompt."""
+    return Load(
+        slots=slots,
+        context_tokens=context_tokens,
+        streams=slots + 1,
+        batch_tokens=max(
+            mlx_chunk_tokens(model.parameters, gpu=gpu, quantised=model.quant.endswith("bit")),
+            slots,
+        ),
+        prefix_bytes_max=prefix_bytes_max,
+    )

@@ -1,7 +1,8 @@
 """After a load: where the model really is and what it really took, and the lesson for next time.
 
 llama.cpp says it in its log: how many layers it offloaded, and each buffer's size by the device's
-name. Sizes are remembered under a key, so that the next plan uses what was measured.
+name. The mlx engine says what MLX holds in the same words. Sizes are remembered under a key, so
+that the next plan uses what was measured.
 """
 
 import re
@@ -48,7 +49,7 @@ def _is_host(name: str) -> bool:
 
 
 def parse(log: str) -> Loaded:
-    """Read what llama.cpp logged while it loaded."""
+    """Read what was logged while a model was loaded."""
     found = _OFFLOADED.findall(log)
     layers, offloadable = map(int, found[-1]) if found else (0, 0)
     sizes: dict[str, int] = {}
@@ -78,10 +79,10 @@ def measured(
 ) -> tuple[str, int] | None:
     """The key and total to remember of this load; None when no later plan could use it.
 
-    Only a load that lies whole in one place says what that place must hold. Buffers are llama.cpp's
-    own figures; the process and the driver's context stay as they were planned.
+    Only a load that lies whole in one place says what that place must hold. Buffers are the
+    library's own figures; the process and the driver's context stay as they were planned.
     """
-    if planned.engine != "llamacpp" or not loaded.buffer_bytes or not planned.sums:
+    if not loaded.buffer_bytes or not planned.sums:
         return None
     fixed = planned.sums[0].process_bytes
     if not planned.devices and planned.sums[0].place == MAIN_MEMORY:
@@ -156,8 +157,10 @@ def judge(ready: Sequence[Device], planned: PlannedWorker, loaded: Loaded) -> tu
         seen = f"{idle[0].name} is here and not used: the model runs on the CPU"
         return (Note("engine", "warn", seen, install_line(idle[0])),)
     if loaded.layers == 0:
-        seen = "layers were planned for a GPU and llama.cpp put none there"
-        fix = install_line(ready[0]) if ready else "swarmctl doctor"
+        seen = f"layers were planned for a GPU and {planned.engine} put none there"
+        fix = "swarmctl doctor"
+        if ready and planned.engine == "llamacpp":
+            fix = install_line(ready[0])
         return (Note("engine", "error", seen, fix),)
     wanted = loaded.offloadable if planned.gpu_layers < 0 else planned.gpu_layers
     if loaded.layers < wanted:

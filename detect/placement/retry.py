@@ -15,7 +15,8 @@ def step_down(
 ) -> tuple[PlannedWorker, str] | None:
     """The worker to try after failure number `attempt` (from 1), and what changed; None: give up.
 
-    First a shorter context, then fewer layers on the GPU, then the CPU; on a CPU fewer slots.
+    First a shorter context, then fewer layers on the GPU, then the CPU; on a CPU fewer slots. With
+    MLX fewer slots at once: GPU and CPU have one memory, and all layers are in it.
     """
     if attempt > RETRIES_MAX:
         return None
@@ -23,12 +24,13 @@ def step_down(
         cells = worker.cells * CONTEXT_FLOOR // worker.context_tokens
         smaller = msgspec.structs.replace(worker, context_tokens=CONTEXT_FLOOR, cells=cells)
         return smaller, f"context {CONTEXT_FLOOR} instead of {worker.context_tokens} tokens"
-    if worker.gpu_layers != 0 and attempt < RETRIES_MAX:
+    splits = worker.engine != "mlx"
+    if splits and worker.gpu_layers != 0 and attempt < RETRIES_MAX:
         layers = offloadable if worker.gpu_layers < 0 else worker.gpu_layers
         fewer = int(layers * LAYERS_SHARE)
         smaller = msgspec.structs.replace(worker, gpu_layers=fewer, tensor_split=())
         return smaller, f"{fewer} of {offloadable} layers on the GPU instead of {layers}"
-    if worker.gpu_layers != 0:
+    if splits and worker.gpu_layers != 0:
         smaller = msgspec.structs.replace(worker, gpu_layers=0, devices=(), tensor_split=(), env={})
         return smaller, "the CPU instead of the GPU"
     if worker.slots > 1:

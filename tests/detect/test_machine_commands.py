@@ -46,7 +46,7 @@ def parsed(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 def test_detect_tells_of_this_machine_in_json(tmp_path: Path) -> None:
     told = parsed(run("detect", "--json", home=tmp_path))
     assert told["memory"]["total_bytes"] > 0
-    assert {engine["name"] for engine in told["engines"]} == {"llamacpp"}
+    assert {engine["name"] for engine in told["engines"]} == {"llamacpp", "mlx"}
 
 
 def test_a_recorded_machine_reads_as_the_one_it_was_made_on(tmp_path: Path) -> None:

@@ -174,6 +174,40 @@ def test_on_a_cpu_slots_are_given_up() -> None:
     assert step_down(last, 1, 37) is None
 
 
+def test_mlx_gives_up_slots_and_no_layers_since_all_memory_is_one() -> None:
+    worker, told = planned(engine="mlx", context_tokens=4096, slots=8), []
+    for attempt in range(1, RETRIES_MAX + 1):
+        step = step_down(worker, attempt, 37)
+        assert step is not None
+        worker, said = step
+        told.append(said)
+    assert told == ["context 2048 instead of 4096 tokens", "4 slots instead of 8",
+                    "2 slots instead of 4"]  # fmt: skip
+    assert worker.gpu_layers == -1
+
+
+def test_an_mlx_worker_holds_a_row_for_each_slot_and_one_more_prompt() -> None:
+    one = engines.mlx(MODELS["4b-mlx"], 8, 4096, gpu=True)
+    assert (one.streams, one.batch_tokens, one.cells) == (9, 256, 9 * 4096)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "gpu", "quantised", "tokens"),
+    [
+        (600_000_000, True, True, 512),
+        (4_000_000_000, True, True, 128),
+        (70_000_000_000, True, True, 64),
+        (870_000, False, False, 256),
+        (150_000_000, False, False, 4),
+        (150_000_000, False, True, 1),
+    ],
+)
+def test_mlx_computes_no_more_of_a_prompt_at_once_than_takes_a_moment(
+    parameters: int, gpu: bool, quantised: bool, tokens: int
+) -> None:
+    assert engines.mlx_chunk_tokens(parameters, gpu=gpu, quantised=quantised) == tokens
+
+
 def test_a_kill_that_the_kernel_counted_is_named() -> None:
     assert "oom_kill" in ending(0, 1, 9)
     assert ending(1, 1, 9) == "ended by signal 9"

@@ -64,7 +64,7 @@ WRONG = [
     ('votes = "8"', "votes is '8'", "1 to 64"),
     ("\n\ntemperature = 9.5", "temperature is '9.5' in c.toml, line 3", "0 to 5"),
     ("temperature = nan", "temperature is 'nan'", "0 to 5"),
-    ('engine = "gpt"', "engine is 'gpt'", "auto, llamacpp, scripted"),
+    ('engine = "gpt"', "engine is 'gpt'", "auto, llamacpp, mlx, scripted"),
     ("gpu_layers = -1", "gpu_layers is '-1'", "auto, all, or 0 to 1024"),
     ('gpu_layers = "some"', "gpu_layers is 'some'", "auto, all, or 0 to 1024"),
     ("context = 1", "context is '1'", "auto, or 64"),
@@ -216,10 +216,17 @@ def test_a_model_has_settings_of_its_own_that_win_over_the_rest_of_the_file(home
     assert settings.load(home, {}, {"gpu_layers": "8"}).gpu_layers == 8
 
 
+def test_a_folder_has_the_settings_of_mlx(home):
+    (home.config / "config.toml").write_text("[engines.mlx]\nslots = 3\n")
+    assert settings.load(home, {}, {"model": "/m/qwen3-4b-4bit"}).slots == 3
+    assert settings.load(home, {}, {"engine": "mlx"}).slots == 3
+    assert settings.load(home, {}, {"model": "/m/qwen3.gguf"}).slots != 3
+
+
 WRONG_TABLES = [
     ("[models.abacus]\ngpu_layers = -3", "gpu_layers is '-3'", "0 to 1024"),
     ("[models.abacus]\nvotes = 3", "'votes' cannot be set for [models.abacus]", "gpu_layers"),
-    ("[engines.gpt]\nslots = 3", "[engines.gpt]", "llamacpp, scripted"),
+    ("[engines.gpt]\nslots = 3", "[engines.gpt]", "llamacpp, mlx, scripted"),
     ("models = 3", "models is '3'", "holds tables"),
     ("[models]\nabacus = 3", "[models.abacus]", "no table"),
     ('tensor_split = "3;1"', "tensor_split is '3;1'", "3,1"),

@@ -1,10 +1,12 @@
 """`up` and private nodes start what was planned, and say why."""
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import worker
 from detect import home, loads, settings
 from detect.machine import briefly
 from detect.machine import here as whole
@@ -36,6 +38,22 @@ def test_the_built_in_model_is_planned_with_its_reasons_in_one_screen(here) -> N
     assert len(ready.lines) <= 24
     assert one.planned.slots == 8
     assert one.identity.startswith("abacus|")
+
+
+@pytest.mark.parametrize(
+    "flags", [{"engine": "mlx"}, {"model": str(Path(worker.__file__).parent / "models/abacus/hf")}]
+)
+def test_a_folder_is_planned_for_mlx(here, flags) -> None:
+    ready = prepared(here, **flags)
+    (one,) = handed(here)
+    assert ready.lines[
+        0
+    ] == "plan: 1 worker of abacus (mlx) on the CPU: 8 slots of 512 tokens, " + (
+        f"{one.planned.threads} threads"
+    )
+    assert any("prefer a .gguf form" in line for line in ready.lines)
+    assert one.planned.model.endswith("hf")
+    assert one.planned.wired_limit_bytes is None, "there is no Metal here"
 
 
 def test_what_the_user_sets_is_what_is_planned(here) -> None:

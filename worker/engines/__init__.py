@@ -5,18 +5,19 @@ from pathlib import Path
 from worker.engine import Engine
 from worker.engines.options import EngineOptions, LoadError
 
-__all__ = ["ABACUS", "EngineOptions", "LoadError", "load"]
+__all__ = ["ABACUS", "ABACUS_FOLDER", "EngineOptions", "LoadError", "load"]
 
 ABACUS = Path(__file__).parent.parent / "models" / "abacus" / "abacus.gguf"
+ABACUS_FOLDER = ABACUS.parent / "hf"  # the same model for MLX
 SLOTS_MAX = 254  # llama.cpp holds 256 sequences in a context; one or two are kept for ourselves
 
 
 def load(engine: str, model: str, slots: int, options: EngineOptions | None = None) -> Engine:
     """Load `model` into `engine` with room for `slots` sequences; raises LoadError.
 
-    engine: "auto" (chosen from the model), "llamacpp" or "scripted".
-    model: the path of a GGUF file, "abacus" for the built-in model, or a "scripted:…" reference
-    (grammar: worker/engines/scripted.py).
+    engine: "auto" (chosen from the model), "llamacpp", "mlx" or "scripted".
+    model: the path of a GGUF file or of a folder in MLX form, "abacus" for the built-in model, or a
+    "scripted:…" reference (grammar: worker/engines/scripted.py).
     """
     if not 1 <= slots <= SLOTS_MAX:
         raise LoadError(
@@ -28,20 +29,26 @@ def load(engine: str, model: str, slots: int, options: EngineOptions | None = No
             from worker.engines import llamacpp
 
             return llamacpp.load(str(ABACUS) if model == "abacus" else model, slots, options)
+        case "mlx":
+            from worker.engines import mlx
+
+            return mlx.load(str(ABACUS_FOLDER) if model == "abacus" else model, slots, options)
         case "scripted":
             from worker.engines import misbehave, scripted
 
             return scripted.load(model, slots, misbehave.misbehave)
-        case "mlx" | "openai" as later:
+        case "openai":
             raise LoadError(
-                f"engine {later} is not available", "not part of this version", _AVAILABLE
+                "engine openai is not available", "not part of this version", _AVAILABLE
             )
         case unknown:
             raise LoadError(f"no engine {unknown!r}", "no engine has this name", _AVAILABLE)
 
 
-_MODELS = "give the path of a .gguf file, the built-in model abacus, or name the engine"
-_AVAILABLE = "use llamacpp (GGUF files), scripted (tests and benchmarks) or auto"
+_MODELS = "give a .gguf file, a folder in MLX form, the built-in model abacus, or name the engine"
+_AVAILABLE = (
+    "use llamacpp (GGUF files), mlx (folders in MLX form), scripted (tests and benchmarks) or auto"
+)
 
 
 def _choose(model: str) -> str:
@@ -50,6 +57,8 @@ def _choose(model: str) -> str:
         return "scripted"
     if model == "abacus" or model.lower().endswith(".gguf"):
         return "llamacpp"
+    if Path(model).is_dir():
+        return "mlx"
     if not Path(model).exists():
         raise LoadError(
             f"no model {model!r}", "it is no file here, and no name known here", _MODELS

@@ -6,6 +6,9 @@ import msgspec
 
 from protocol.errors import SwarmError
 
+CONTEXT_TOKENS_DEFAULT = 4096  # the cache of eight slots of a 0.5 B model then takes below 1 GB
+CONTEXT_TOKENS_MIN = 16  # room for a template and a word
+
 
 class EngineOptions(msgspec.Struct, frozen=True):
     """What a user or a plan may set; None leaves the choice to the engine."""
@@ -26,6 +29,7 @@ class EngineOptions(msgspec.Struct, frozen=True):
     prefix_bytes: int = (
         256 * 2**20
     )  # host memory for prompts kept for reuse; the newest always stays
+    wired_limit_bytes: int | None = None  # of memory that Metal keeps resident; None: what is used
 
 
 class LoadError(SwarmError):
@@ -42,3 +46,14 @@ class LoadError(SwarmError):
         self.seen = seen
         self.because = because
         self.hint = hint
+
+
+def at_least(context_tokens: int, batch_tokens: int, threads: int | None) -> None:
+    """Refuse sizes that no engine can work with; raises LoadError."""
+    for name, value, least in (
+        ("--context", context_tokens, CONTEXT_TOKENS_MIN),
+        ("batch_tokens", batch_tokens, 1),
+        ("--threads", 1 if threads is None else threads, 1),
+    ):
+        if value < least:
+            raise LoadError(f"{name} is {value}", f"the least is {least}", f"give {name} {least}")

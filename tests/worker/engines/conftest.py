@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks.random_model import SHAPES, write
+from benchmarks import random_folder, random_model
 from worker.engine import Completion, Engine, Request
 from worker.engines import EngineOptions, load
 
@@ -14,33 +14,57 @@ Models = Callable[..., str]
 Loader = Callable[..., Engine]
 
 
+FOLDER_TYPES = {"Q8_0": "8bit", "Q4_0": "4bit"}
+"""MLX's own quantisation in place of llama.cpp's."""
+
+
 @pytest.fixture(scope="session")
-def model_files(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """The path of a tiny random model of one type, written at the first call."""
+def written(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """The path of a tiny random model in an engine's form, written at the first call."""
     folder = tmp_path_factory.mktemp("models")
 
-    def made(kind: str = "Q8_0", chat: bool = True, vocabulary: int = 640) -> str:
-        path = folder / f"tiny-{kind}-{vocabulary}-{'chat' if chat else 'base'}.gguf"
-        if not path.exists():
-            shape = msgspec.structs.replace(SHAPES["tiny"], vocabulary=vocabulary)
-            write(path, shape, kind, seed=5, chat=chat)
+    def made(engine: str, kind: str, chat: bool, vocabulary: int = 640) -> str:
+        path = folder / f"tiny-{kind}-{vocabulary}-{'chat' if chat else 'base'}-{engine}"
+        if path.exists():
+            return str(path)
+        shape = msgspec.structs.replace(random_model.SHAPES["tiny"], vocabulary=vocabulary)
+        if engine == "mlx":
+            random_folder.write(path, shape, FOLDER_TYPES.get(kind, kind), seed=5, chat=chat)
+        else:
+            random_model.write(path, shape, kind, seed=5, chat=chat)
         return str(path)
 
     return made
 
 
 @pytest.fixture
-def opened() -> Iterator[Loader]:
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """llamacpp, where a module does not ask for each engine in turn (BOTH)."""
+    return str(getattr(request, "param", "llamacpp"))
+
+
+@pytest.fixture
+def model_files(written: Models, engine_name: str) -> Models:
+    """The path of a tiny random model of one type."""
+
+    def made(kind: str = "Q8_0", chat: bool = True, vocabulary: int = 640) -> str:
+        return written(engine_name, kind, chat, vocabulary)
+
+    return made
+
+
+@pytest.fixture
+def opened(engine_name: str) -> Iterator[Loader]:
     """Load an engine that is closed at the test's end. One thread: the models are tiny."""
     engines: list[Engine] = []
 
     def loaded(model: str = "abacus", slots: int = 8, **options: int) -> Engine:
-        engine = load("auto", model, slots, EngineOptions(**{"threads": 1, **options}))
+        engine = load(engine_name, model, slots, EngineOptions(**{"threads": 1, **options}))
         engines.append(engine)
         return engine
 
     yield loaded
-    for engine in engines:
+    for engine in reversed(engines):  # each puts back what it found
         engine.close()
 
 

@@ -11,7 +11,7 @@ from detect.placement.handed import Placement
 from detect.placement.result import PlannedWorker, Sum
 from worker import placed
 from worker.engine import Request
-from worker.engines import ABACUS, EngineOptions, LoadError, load
+from worker.engines import ABACUS, ABACUS_FOLDER, EngineOptions, LoadError, load
 
 HUGE = 1 << 24
 """Tokens of a context whose cache no machine holds: 9 streams of it take 80 TiB."""
@@ -103,6 +103,31 @@ def test_a_planned_worker_answers_as_one_with_the_same_flags(run, question) -> N
     planned.close()
     flagged.close()
     assert texts[0] == texts[1]
+
+
+MLX = {"engine": "mlx", "model": str(ABACUS_FOLDER), "wired_limit_bytes": 5 << 30}
+
+
+def test_an_mlx_worker_is_loaded_as_planned_and_its_size_is_remembered(a_home) -> None:
+    engine, notes = placed.load_placed(placement(**MLX))
+    facts = engine.facts
+    engine.close()
+    assert (facts.engine, facts.slots, facts.context_tokens) == ("mlx", 4, 512)
+    assert "MiB on main memory" in notes[0]
+    assert "tokens/s with 4 sequences" in notes[1]
+    known = loads.known(a_home)
+    assert set(known.gains["abacus|f16|1|main memory"]) == {1, 2, 4}
+    assert 4 << 20 < known.sizes["abacus|f16|1|4x512:f16:256|main memory"] < 20 << 20
+
+
+def test_an_mlx_worker_steps_down_when_memory_runs_out() -> None:
+    engine, notes = placed.load_placed(placement(**MLX, context_tokens=HUGE, cells=5 * HUGE))
+    engine.close()
+    assert f"context 2048 instead of {HUGE} tokens" in notes[0]
+
+
+def test_the_planned_wired_limit_reaches_the_engine() -> None:
+    assert placed.options_of(placement(**MLX).planned).wired_limit_bytes == 5 << 30
 
 
 def test_a_worker_stays_on_the_processors_it_is_given() -> None:

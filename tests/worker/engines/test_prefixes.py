@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engines.llamacpp.prefixes import PREFIXES_MAX, Prefix, Prefixes
+from worker.engines.batched.prefixes import PREFIXES_MAX, Prefix, Prefixes
 
 
 def _prefix(*tokens: int, size: int = 10) -> Prefix:

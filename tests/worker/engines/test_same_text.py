@@ -11,7 +11,15 @@ import pytest
 from worker.engine import Engine, Request
 from worker.engines.llamacpp.sampling import LEADING_VOCABULARY
 
+each_engine = pytest.mark.parametrize("engine_name", ["llamacpp", "mlx"], indirect=True)
+
 KINDS = ["F32", "F16", "BF16", "Q8_0", "Q4_0"]
+CASES = [
+    *(("llamacpp", kind, slots, 24) for kind in KINDS for slots in (3, 8)),
+    *(
+        ("mlx", kind, 4, 6) for kind in ("F32", "BF16", "Q8_0", "Q4_0")
+    ),  # fewer: MLX has one slow thread on a CPU
+]
 WORDS = ["a", "house", "of", "models", "that", "count", "votes", "17", "400", "apples", "boxes"]
 
 
@@ -50,10 +58,9 @@ def _in_disorder(engine: Engine, requests: list[Request], dice: random.Random) -
     return texts
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("slots", [3, 8])
-def test_texts_in_a_batch_equal_those_alone(opened, run, model_files, kind, slots) -> None:
-    requests = _requests(random.Random(kind), 24)
+@pytest.mark.parametrize(("engine_name", "kind", "slots", "count"), CASES, indirect=["engine_name"])
+def test_texts_in_a_batch_equal_those_alone(opened, run, model_files, kind, slots, count) -> None:
+    requests = _requests(random.Random(kind), count)
     options = {"batch_tokens": 32}
     alone = run(opened(model_files(kind), 1, **options)).all(requests)
     together = opened(model_files(kind), slots, **options)
@@ -73,6 +80,7 @@ def test_texts_of_a_large_vocabulary_are_equal_too(opened, run, model_files) -> 
     assert {at: alone[at].text for at in texts} == texts
 
 
+@each_engine
 def test_eight_votes_of_abacus_equal_the_eight_alone(opened, run, question) -> None:
     seats = [Request(question, seed=seed) for seed in range(8)]
     one = opened(slots=1)
@@ -81,6 +89,7 @@ def test_eight_votes_of_abacus_equal_the_eight_alone(opened, run, question) -> N
     assert [c.text for c in together] == [c.text for c in alone]
 
 
+@each_engine
 def test_cancelling_one_in_mid_batch_leaves_the_others_texts_unchanged(
     opened, run, question
 ) -> None:
@@ -98,6 +107,7 @@ def test_cancelling_one_in_mid_batch_leaves_the_others_texts_unchanged(
     assert texts == {at: text for at, text in expected.items() if at not in (0, 3)}
 
 
+@each_engine
 def test_a_text_does_not_depend_on_which_prompt_was_computed_before(
     opened, run, model_files
 ) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from worker.engines.batched.parts import NO_TOKEN
 from worker.engines.llamacpp.sampling import LEADING_VOCABULARY, Candidates, Sampler
 
 VOCABULARY = 4 * LEADING_VOCABULARY
@@ -44,7 +45,10 @@ def test_rows_are_drawn_as_each_alone() -> None:
         assert table.sample_rows(together, logits) == each
 
 
-@pytest.mark.parametrize("worst", [np.nan, np.inf, -np.inf])
-def test_broken_logits_give_some_token(worst: float) -> None:
-    logits = np.full(VOCABULARY, worst, dtype=np.float32)
-    assert 0 <= Candidates(VOCABULARY).sample(Sampler(1, 0.8), logits) < VOCABULARY
+@pytest.mark.parametrize(
+    ("worst", "drawn"), [(np.nan, {NO_TOKEN}), (np.inf, {7}), (-np.inf, set(range(VOCABULARY)))]
+)
+def test_logits_that_are_no_numbers_give_no_token(worst: float, drawn: set[int]) -> None:
+    logits = np.zeros(VOCABULARY, dtype=np.float32)
+    logits[7] = worst
+    assert Candidates(VOCABULARY).sample(Sampler(1, 0.8), logits) in drawn

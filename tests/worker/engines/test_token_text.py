@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.engines.llamacpp.text import Text
+from worker.engines.batched.text import Text
 
 
 def _fed(pieces: list[bytes], stops: tuple[str, ...] = ()) -> Text:

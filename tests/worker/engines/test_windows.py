@@ -67,8 +67,10 @@ def test_a_row_that_moves_past_its_window_keeps_its_bits(context_of) -> None:
     for position in range(BEYOND):
         token = 7 + position % 90
         if position in (10, 290, 350):  # within the window, past it, and again
-            moved.move(row, row - 1 if row else 2)
-            row = row - 1 if row else 2
+            target = row - 1 if row else 2
+            moved.move(row, target)
+            moved.clear(row)
+            row = target
         still.decode([token], [position], pad=True)
         moved.decode([token], [position], first=row, pad=True)
         assert moved.logits(0).tobytes() == still.logits(0).tobytes(), position

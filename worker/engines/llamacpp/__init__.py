@@ -5,12 +5,8 @@
     template.py   a question as the model was trained to see it
     context.py    the cache of keys and values: rows, prefill, saving and restoring sequences
     opened.py     all that holds memory, opened together or not at all
-    rows.py       which batch shapes give the same logits: measured when the model is loaded
-    prefixes.py   prompts computed before, least recently used out first             (pure)
     sampling.py   one chain of samplers per slot, with its own seed
-    text.py       tokens to text: UTF-8 split over tokens, stop strings              (pure)
     threads.py    how many threads pay
-    engine.py     admit, step, cancel, close
 
 The first rule here: the same seed and prompt give the same text, alone or in a batch. Sampling is
 exact, so the rule holds when logits are equal to the last bit, and they are when each number is
@@ -32,18 +28,42 @@ of all logits, F32, F16, BF16, Q8_0, Q4_0, Q5_0, IQ4_NL and the K types):
   which was also faster than eight at once (111 against 100 tokens/s on a 150 M Q4_K_M model). Their
   repacked form (use_extra_bufts) is not equal at any useful size and is left out: 136 tokens/s.
 
-Which of these a model needs is measured when it is loaded (rows.py); where no shape is equal, the
-facts' notes say so. On a GPU equality is checked the same way but promised by nobody.
+Which of these a model needs is measured when it is loaded (worker/engines/batched/rows.py); where
+no shape is equal, the facts' notes say so. On a GPU equality is checked the same way but promised
+by nobody.
 """
 
-from worker.engine import Engine
-from worker.engines.options import EngineOptions
+from worker.engine import Engine, EngineFacts
+from worker.engines.options import EngineOptions, LoadError
 
 __all__ = ["load"]
 
 
 def load(path: str, slots: int, options: EngineOptions) -> Engine:
     """Load a GGUF file; raises LoadError."""
-    from worker.engines.llamacpp.engine import LlamaCpp
+    from worker.engines.batched.engine import Batched
+    from worker.engines.batched.parts import Parts
+    from worker.engines.llamacpp.library import load_log, version
+    from worker.engines.llamacpp.model import digest, name_of
+    from worker.engines.llamacpp.opened import Opened
+    from worker.engines.llamacpp.template import Template
 
-    return LlamaCpp(path, slots, options)
+    opened = Opened(path, slots, options)
+    try:
+        template = Template(opened.model)
+    except LoadError:
+        opened.close()
+        raise
+    facts = EngineFacts(
+        engine="llamacpp",
+        engine_version=version(),
+        model=name_of(opened.model, path),
+        digest=digest(path),
+        slots=slots,
+        context_tokens=opened.size.context_tokens,
+        notes=opened.notes(template.chat),
+        load_log="\n".join(load_log),
+        tokens_per_s=dict(opened.rows.tokens_per_s),
+    )
+    parts = Parts(opened.model, opened.context, template, opened.size.chunk, options.prefix_bytes)
+    return Batched(parts, opened.rows, facts)

@@ -12,18 +12,16 @@ from typing import Any
 import msgspec
 
 from detect.placement.words import plural
+from worker.engines.batched.parts import DecodeFailed
 from worker.engines.llamacpp.library import last_lines, native
 from worker.engines.llamacpp.model import Model, logits_table, logits_view
+from worker.engines.llamacpp.sampling import Candidates, Sampler
 from worker.engines.options import LoadError
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml_type in ggml.h
 FLASH_ATTENTION_AUTO = -1
 FLASH_ATTENTION_OFF = 0
 NO_ROOM = 1  # llama_decode: no cells for the batch
-
-
-class DecodeFailed(Exception):
-    """llama_decode computed nothing of use; the text says why."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -110,6 +108,7 @@ class Context:
         self._rows.wanted[:] = [1] * streams
         self._prompt = _Batch(lib, size.chunk)
         self._prompt.streams[:] = [self.desk] * size.chunk
+        self._candidates = Candidates(self._vocabulary_tokens)
         self._decode = lib.llama_decode
         self._sample = lib.llama_sampler_sample
 
@@ -136,9 +135,19 @@ class Context:
         if pad:
             self._lib.llama_memory_seq_rm(self._memory, beside, at, -1)
 
-    def sample(self, chain: Any, row: int) -> int:
-        """Draw the next token of a row of the last decode."""
-        return int(self._sample(chain, self.handle, row))
+    def sampler(self, seed: int, temperature: float) -> Sampler:
+        """A chain of samplers with its own seed."""
+        return Sampler(seed, temperature)
+
+    def draw(self, samplers: Sequence[Sampler]) -> list[int]:
+        """The next token of each row of the last decode."""
+        if self._candidates.leading:
+            return self._candidates.sample_rows(samplers, self._all_logits(len(samplers)))
+        return [int(self._sample(one.chain, self.handle, row)) for row, one in enumerate(samplers)]
+
+    def draw_first(self, sampler: Sampler, logits: Any) -> int:
+        """The token after a prompt whose logits were kept."""
+        return self._candidates.sample(sampler, logits)
 
     def prefill(self, tokens: Sequence[int], wants_logits: bool) -> None:
         """Append tokens to the desk, at most a chunk of them; raises DecodeFailed."""
@@ -156,10 +165,14 @@ class Context:
             self._lib.llama_get_logits_ith(self.handle, row), self._vocabulary_tokens
         )
 
-    def all_logits(self, rows: int) -> Any:
+    def _all_logits(self, rows: int) -> Any:
         """Logits of the last batch's rows, (rows, vocabulary), where the library holds them: gone
         at the next decode."""
         return logits_table(self._lib.llama_get_logits(self.handle), rows, self._vocabulary_tokens)
+
+    def desk_logits(self) -> Any:
+        """A copy of the logits after the prompt on the desk: the last that were computed."""
+        return self.logits(-1)
 
     def save(self, stream: int) -> tuple[Any, int]:
         """What a stream holds, as a buffer for `restore`, and its size in bytes."""
@@ -169,20 +182,25 @@ class Context:
         assert written == size, "the library wrote what it announced"
         return state, size
 
+    def take_desk(self) -> tuple[Any, int]:
+        """What the desk holds, and its size in bytes; the desk is empty after."""
+        taken = self.save(self.desk)
+        self.clear_desk()
+        return taken
+
     def restore(self, stream: int, state: Any) -> None:
         """Fill a stream, from its first cell, with what `save` gave."""
         self.clear(stream)
         read = self._lib.llama_state_seq_set_data(self.handle, state, len(state), stream)
         assert read, f"an empty stream holds what one like it held: {last_lines()}"
 
-    def move(self, source: int, target: int) -> None:
-        """Give one stream's sequence to another, its bits unchanged; the first is then empty."""
-        if self._in_window(source):
-            state, _ = self.save(source)
+    def move(self, origin: int, target: int) -> None:
+        """Put one stream's sequence in place of another's, its bits unchanged."""
+        if self._in_window(origin):
+            state, _ = self.save(origin)
             self.restore(target, state)
         else:
-            self._copy_cells(source, target)
-        self.clear(source)
+            self._copy_cells(origin, target)
 
     def _in_window(self, stream: int) -> bool:
         """Whether the model's window has dropped nothing of it yet.
@@ -194,11 +212,11 @@ class Context:
         most = self._lib.llama_memory_seq_pos_max(self._memory, stream)
         return not self._window or (least == 0 and most < self._window)
 
-    def _copy_cells(self, source: int, target: int) -> None:
+    def _copy_cells(self, origin: int, target: int) -> None:
         """All cells of a stream as they are. llama.cpp copies them when it next decodes, and what
         happens to either stream before would be copied too; so a token is decoded and dropped."""
         self.clear(target)
-        self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        self._lib.llama_memory_seq_cp(self._memory, origin, target, -1, -1)
         batch = self._rows
         batch.tokens[0], batch.positions[0] = 0, self.desk_length
         batch.streams[0] = self.desk

@@ -6,15 +6,14 @@ from detect.host import LiveHost
 from detect.memory import read_memory
 from detect.placement.words import plural
 from detect.placement.words import size as said
-from worker.engines.llamacpp.context import Context, DecodeFailed, Size
+from worker.engines.batched.parts import DecodeFailed
+from worker.engines.batched.rows import Trial, measure
+from worker.engines.llamacpp.context import Context, Size
 from worker.engines.llamacpp.library import native
 from worker.engines.llamacpp.model import Model
-from worker.engines.llamacpp.rows import measure
 from worker.engines.llamacpp.threads import threads_for
-from worker.engines.options import EngineOptions, LoadError
+from worker.engines.options import CONTEXT_TOKENS_DEFAULT, EngineOptions, LoadError, at_least
 
-CONTEXT_TOKENS_DEFAULT = 4096  # the cache of eight slots of a 0.5 B model then takes below 1 GB
-CONTEXT_TOKENS_MIN = 16  # room for a template and a word
 CHUNK_WORK = 16_000_000_000  # weights x tokens in about 0.3 s on two slow cores
 CHUNK_MIN, CHUNK_MAX = 16, 256  # smaller wastes the weights' way through memory
 CHUNK_GPU = 512
@@ -27,7 +26,7 @@ class Opened:
         # On x86-64 repacked weights are not equal in all batches (K types); elsewhere it is tried.
         repacked = platform.machine().lower() not in ("x86_64", "amd64")
         self._open(path, slots, options, repacked)
-        if repacked and not self.rows.same:
+        if repacked and not self.rows.same and not self.size.gpu:
             self.close()
             self._open(path, slots, options, repacked=False)
 
@@ -62,8 +61,10 @@ class Opened:
         except LoadError:
             self.model.close()
             raise
+        # A GPU's batches are not kept small for equal bits: docs/decisions/0005 has what it cost.
+        trial = Trial(groups=()) if self.size.gpu else Trial()
         try:
-            self.rows = measure(self.model, self.context, slots, gpu=self.size.gpu)
+            self.rows = measure(self.context, self.model.vocabulary_tokens, slots, trial)
         except DecodeFailed as error:
             self.close()
             raise LoadError(
@@ -82,13 +83,7 @@ def _size(model: Model, slots: int, options: EngineOptions, gpu: bool) -> Size:
         gpu=gpu,
         kv_type=options.kv_type,
     )
-    for name, value, least in (
-        ("--context", size.context_tokens, CONTEXT_TOKENS_MIN),
-        ("batch_tokens", size.chunk, 1),
-        ("--threads", size.threads, 1),
-    ):
-        if value < least:
-            raise LoadError(f"{name} is {value}", f"the least is {least}", f"give {name} {least}")
+    at_least(size.context_tokens, size.chunk, size.threads)
     return size
 
 

@@ -4,12 +4,9 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
+from worker.engines.batched.parts import NO_TOKEN
+from worker.engines.batched.tail import MIN_P, TOP_K, TOP_P
 from worker.engines.llamacpp.library import native
-
-# llama.cpp's own defaults: the tail of the distribution is cut before the temperature is applied.
-TOP_K = 40
-TOP_P = 0.95
-MIN_P = 0.05
 
 LEADING_VOCABULARY = 16_384
 """From so many tokens on, looking for the leading ones first is faster than llama.cpp's walk over
@@ -88,10 +85,12 @@ class Candidates:
         chosen = np.flatnonzero(logits >= top - NEAR)
         if len(chosen) < TOP_K:
             chosen = np.flatnonzero(logits >= top - FAR)
-        return chosen if len(chosen) else np.argmax(logits, keepdims=True)  # NaN leads nothing
+        return chosen
 
     def _draw(self, sampler: Sampler, logits: Any, chosen: Any) -> int:
         count = len(chosen)
+        if not count:
+            return NO_TOKEN  # not a number leads nothing
         self._rows["id"][:count] = chosen  # samplers sort the table in place
         self._rows["logit"][:count] = logits[chosen] if self.leading else logits
         self._rows["p"][:count] = 0

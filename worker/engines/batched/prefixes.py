@@ -12,7 +12,7 @@ class Prefix(msgspec.Struct, frozen=True):
     """One computed prompt: its tokens, what the cache held of them, the logits after the last."""
 
     tokens: tuple[int, ...]
-    state: Any  # a buffer that Context.restore accepts
+    state: Any  # what Context.restore accepts
     state_bytes: int
     logits: Any  # the row after the last token, as Context.logits gave it
 

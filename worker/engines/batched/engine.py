@@ -1,17 +1,13 @@
-"""Admit, step, cancel, close over one llama.cpp context. Why so: the package's docstring."""
+"""Admit, step, cancel, close over one context, whatever the library. Pure: the parts are not."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from worker.engine import Completion, EngineFacts, Finish, Refused, Request, Step
-from worker.engines.llamacpp.context import DecodeFailed
-from worker.engines.llamacpp.library import load_log, version
-from worker.engines.llamacpp.model import digest, name_of
-from worker.engines.llamacpp.opened import Opened
-from worker.engines.llamacpp.prefixes import Prefix, Prefixes
-from worker.engines.llamacpp.sampling import Candidates, Sampler
-from worker.engines.llamacpp.template import Template
-from worker.engines.llamacpp.text import Text
-from worker.engines.options import EngineOptions, LoadError
+from worker.engines.batched.parts import NO_TOKEN, DecodeFailed, Parts
+from worker.engines.batched.prefixes import Prefix, Prefixes
+from worker.engines.batched.rows import Rows
+from worker.engines.batched.text import Text
 
 RENDERED_MAX = 64  # prompts whose tokens are remembered between the seats of one job
 
@@ -21,10 +17,12 @@ class _Seat:
 
     __slots__ = ("error", "last", "limit", "prompt", "sampler", "slot", "text", "tokens")
 
-    def __init__(self, slot: int, request: Request, prompt: tuple[int, ...], room: int) -> None:
+    def __init__(
+        self, slot: int, request: Request, prompt: tuple[int, ...], room: int, sampler: Any
+    ) -> None:
         self.slot = slot
         self.prompt = prompt
-        self.sampler = Sampler(request.seed, request.temperature)
+        self.sampler = sampler
         self.text = Text(request.stop)
         self.limit = min(request.max_tokens, room)
         self.tokens = 0
@@ -43,36 +41,20 @@ class _Seat:
         )
 
 
-class LlamaCpp:
-    """The engine `llamacpp`. Raises LoadError."""
+class Batched:
+    """An engine over loaded parts, which it owns from here on."""
 
-    def __init__(self, path: str, slots: int, options: EngineOptions) -> None:
-        opened = Opened(path, slots, options)
-        self._model, self._context, self._batches = opened.model, opened.context, opened.rows
-        self._room, self._chunk = opened.size.context_tokens, opened.size.chunk
-        try:
-            self._template = Template(self._model)
-        except LoadError:
-            opened.close()
-            raise
-        self._prefixes = Prefixes(options.prefix_bytes)
-        self._candidates = Candidates(self._model.vocabulary_tokens)
+    def __init__(self, parts: Parts, rows: Rows, facts: EngineFacts) -> None:
+        self._model, self._context, self._template = parts.model, parts.context, parts.template
+        self._batches = rows
+        self._room, self._chunk = facts.context_tokens, parts.chunk_tokens
+        self._prefixes = Prefixes(parts.prefix_bytes)
         self._rendered: dict[tuple[str, str], tuple[int, ...]] = {}
-        self._free = list(range(slots - 1, -1, -1))
+        self._free = list(range(facts.slots - 1, -1, -1))
         self._waiting: list[_Seat] = []  # admitted, prompt not computed; at most one per slot
-        self._rows: list[_Seat] = []  # row i decodes in stream i
+        self._rows: list[_Seat] = []  # in the order of the context's rows
         self._on_desk: tuple[int, ...] = ()  # the prompt being computed
-        self._facts = EngineFacts(
-            engine="llamacpp",
-            engine_version=version(),
-            model=name_of(self._model, path),
-            digest=digest(path),
-            slots=slots,
-            context_tokens=self._room,
-            notes=opened.notes(self._template.chat),
-            load_log="\n".join(load_log),
-            tokens_per_s=dict(opened.rows.tokens_per_s),
-        )
+        self._facts = facts
 
     @property
     def facts(self) -> EngineFacts:
@@ -85,7 +67,8 @@ class LlamaCpp:
         prompt = self._tokens(request)
         self._check(request, prompt)
         slot = self._free.pop()
-        self._waiting.append(_Seat(slot, request, prompt, self._room - len(prompt)))
+        sampler = self._context.sampler(request.seed, request.temperature)
+        self._waiting.append(_Seat(slot, request, prompt, self._room - len(prompt), sampler))
         return slot
 
     def step(self) -> Step:
@@ -159,11 +142,12 @@ class LlamaCpp:
                     first,
                     pad=count == 1 and self._batches.pad_single,
                 )
+                drawn = self._context.draw([seat.sampler for seat in seats])
             except DecodeFailed as error:
                 ended += self._fail(seats, error)
                 continue
             sampled += count
-            for seat, token in zip(seats, self._draw(seats), strict=True):
+            for seat, token in zip(seats, drawn, strict=True):
                 finish = self._take(seat, token)
                 if finish:
                     ended.append((seat, finish))
@@ -172,15 +156,11 @@ class LlamaCpp:
             finished.append(self._release(seat, finish))
         return sampled
 
-    def _draw(self, seats: Sequence[_Seat]) -> list[int]:
-        """The next token of each row of the last decode."""
-        if self._candidates.leading:
-            logits = self._context.all_logits(len(seats))
-            return self._candidates.sample_rows([seat.sampler for seat in seats], logits)
-        return [self._context.sample(seat.sampler.chain, row) for row, seat in enumerate(seats)]
-
     def _take(self, seat: _Seat, token: int) -> Finish | None:
         """Add a sampled token to a seat's text; how it ended, if it did."""
+        if token == NO_TOKEN:
+            seat.error = "the model's values for the next token are no numbers"
+            return "error"
         seat.tokens += 1
         if self._model.ends(token):
             return "stop"
@@ -190,13 +170,12 @@ class LlamaCpp:
         return "length" if seat.tokens >= seat.limit else None
 
     def _drop_row(self, row: int) -> None:
-        """Free a row's stream; the last live sequence moves into the gap, its bits unchanged."""
+        """Free a row; the last live sequence moves into the gap, its bits unchanged."""
         last = len(self._rows) - 1
-        if row == last:
-            self._context.clear(last)
-        else:
+        if row != last:
             self._context.move(last, row)
             self._rows[row] = self._rows[last]
+        self._context.clear(last)
         self._rows.pop()
 
     def _release(self, seat: _Seat, finish: Finish) -> Completion:
@@ -237,10 +216,9 @@ class LlamaCpp:
         last = at + len(chunk) == len(prompt)
         context.prefill(chunk, wants_logits=last)
         if last:
-            logits = context.logits(len(chunk) - 1)
-            state, size = context.save(context.desk)
+            logits = context.desk_logits()
+            state, size = context.take_desk()
             self._prefixes.put(Prefix(prompt, state, size, logits))
-            context.clear_desk()
             self._on_desk = ()
         return len(chunk)
 
@@ -260,10 +238,20 @@ class LlamaCpp:
                 continue
             self._waiting.remove(seat)
             started += 1
-            finish = self._take(seat, self._candidates.sample(seat.sampler, prefix.logits))
+            finish = self._start(seat, prefix)
             if finish:
                 finished.append(self._release(seat, finish))
-                continue
-            self._context.restore(len(self._rows), prefix.state)
-            self._rows.append(seat)
+            else:
+                self._rows.append(seat)
         return started
+
+    def _start(self, seat: _Seat, prefix: Prefix) -> Finish | None:
+        """Draw a seat's first token and fill the next row; how it ended, if it did."""
+        try:
+            finish = self._take(seat, self._context.draw_first(seat.sampler, prefix.logits))
+            if finish is None:
+                self._context.restore(len(self._rows), prefix.state)
+        except DecodeFailed as error:
+            seat.error = str(error)
+            return "error"
+        return finish

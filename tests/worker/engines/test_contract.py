@@ -3,6 +3,9 @@
 import pytest
 
 from worker.engine import Refused, Request
+from worker.engines.batched.parts import DecodeFailed
+
+pytestmark = pytest.mark.parametrize("engine_name", ["llamacpp", "mlx"], indirect=True)
 
 
 def _seats(prompt: str, count: int = 8, **options) -> list[Request]:
@@ -183,35 +186,65 @@ def test_cancelling_the_only_waiter_abandons_its_prompt(opened, run, question) -
     assert done.tokens == 3
 
 
+def _fail(patch: pytest.MonkeyPatch, engine_name: str, engine) -> str:
+    """Let the library's next batch fail, which cannot be provoked; what it then says."""
+    if engine_name == "llamacpp":
+        patch.setattr(engine._context, "_decode", lambda *_: 1)  # no cells
+        return "no room in the cache"
+    said = "[malloc] Unable to allocate 8 bytes."
+
+    def no_buffer(*_: object, **__: object) -> None:
+        raise RuntimeError(said)
+
+    patch.setattr(type(engine._context._network), "__call__", no_buffer)
+    return said
+
+
 def test_a_failing_decode_ends_its_requests_with_the_reason_and_the_engine_lives(
-    opened, run, question, monkeypatch
+    opened, run, question, monkeypatch, engine_name
 ) -> None:
-    """llama_decode returning 1 (no cells) cannot be provoked: the library's answer is replaced."""
     engine = opened(slots=2)
     expected = [c.text for c in run(engine).all(_seats(question, 2))]
     for seat in _seats(question, 2):
         engine.admit(seat)
     engine.step()
     with monkeypatch.context() as patch:
-        patch.setattr(engine._context, "_decode", lambda *_: 1)
+        said = _fail(patch, engine_name, engine)
         finished = engine.step().finished
     assert [c.finish for c in finished] == ["error", "error"]
-    assert "no room in the cache" in finished[0].error
+    assert said in finished[0].error
     assert [c.text for c in run(engine).all(_seats(question, 2))] == expected
 
 
 def test_a_failing_prefill_ends_every_request_of_that_prompt(
-    opened, run, question, monkeypatch
+    opened, run, question, monkeypatch, engine_name
 ) -> None:
     engine = opened(slots=3)
     for seat in _seats(question, 3):
         engine.admit(seat)
     with monkeypatch.context() as patch:
-        patch.setattr(engine._context, "_decode", lambda *_: -3)
+        said = _fail(patch, engine_name, engine)
         finished = engine.step().finished
     assert [c.finish for c in finished] == ["error"] * 3
-    assert "-3" in finished[0].error
+    assert said in finished[0].error
     assert run(engine).all(_seats(question, 1))[0].finish == "stop"
+
+
+def test_a_failing_start_ends_its_request_and_the_engine_lives(
+    opened, run, question, monkeypatch, engine_name
+) -> None:
+    """No memory for a row, or for drawing the first token."""
+    engine = opened(slots=2)
+    expected = [c.text for c in run(engine).all(_seats(question, 2))]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(engine._context), "restore", _no_room)
+        failed = run(engine).all(_seats(question, 2))
+    assert [(c.finish, c.error) for c in failed] == [("error", "no room for a row")] * 2
+    assert [c.text for c in run(engine).all(_seats(question, 2))] == expected
+
+
+def _no_room(*_: object) -> None:
+    raise DecodeFailed("no room for a row")
 
 
 def test_memory_for_prompts_is_bounded_and_an_evicted_prompt_is_computed_again(

@@ -4,13 +4,16 @@ import time
 
 import msgspec
 
-from worker.engines.llamacpp.context import Context
-from worker.engines.llamacpp.model import Model
+from worker.engines.batched.parts import Context
 
-GROUP_ROWS = 7  # K and IQ4_NL types change kernels at eight rows on a CPU
-# Kernels that differ agree on some tokens by luck: on one in three for IQ4_NL with one row and two.
-LONE_TOKENS = 8
-GROUP_TOKENS = 4
+
+class Trial(msgspec.Struct, frozen=True):
+    """How much is decoded to compare bits, and which groups are tried where all rows differ."""
+
+    # Kernels that differ agree on some tokens by luck: on one in three for IQ4_NL, one row and two.
+    lone_tokens: int = 8
+    group_tokens: int = 4
+    groups: tuple[int, ...] = (7,)  # K and IQ4_NL types change kernels at eight rows on a CPU
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -29,33 +32,33 @@ class Rows(msgspec.Struct, frozen=True):
         return [(sum(counts[:i]), count) for i, count in enumerate(counts)]
 
 
-def measure(model: Model, context: Context, slots: int, *, gpu: bool = False) -> Rows:
+def measure(
+    context: Context,
+    vocabulary_tokens: int,
+    slots: int,
+    trial: Trial,
+) -> Rows:
     """Decode one sequence in batches of 1, 2, 7 and all rows; compare every logit's bits, and time.
 
-    On a GPU batches are not kept small for equal bits: 8 seeds of an F16 model gave 0.37 of the
-    tokens/s in two groups, 64 seeds 0.11 (docs/decisions/0005).
-
-    Leaves the streams empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
+    Leaves the rows empty. Costs 8 x (1 + 2) + 4 x (7 + slots) rows: some tokens' time, in
     which the weights are also read from disk.
     """
     timed: dict[int, float] = {}
-    lone = _logits(model, context, timed, 1, LONE_TOKENS)
-    padded = _logits(model, context, timed, 1, LONE_TOKENS, pad=True)
-    pad_single, expected = lone != padded, padded[: 2 * GROUP_TOKENS]
-    if slots == 1 or _logits(model, context, timed, slots, GROUP_TOKENS) == expected:
-        return Rows(pad_single, group_rows=slots, same=True, tokens_per_s=timed)
-    if (
-        not gpu
-        and slots > GROUP_ROWS
-        and _logits(model, context, timed, GROUP_ROWS, GROUP_TOKENS) == expected
-    ):
-        return Rows(pad_single, group_rows=GROUP_ROWS, same=True, tokens_per_s=timed)
+    count = trial.group_tokens
+    lone = _logits(context, vocabulary_tokens, timed, 1, trial.lone_tokens)
+    padded = _logits(context, vocabulary_tokens, timed, 1, trial.lone_tokens, pad=True)
+    pad_single, expected = lone != padded, padded[: 2 * count]
+    if slots == 1:
+        return Rows(pad_single, group_rows=1, same=True, tokens_per_s=timed)
+    for rows in (slots, *(rows for rows in trial.groups if rows < slots)):
+        if _logits(context, vocabulary_tokens, timed, rows, count) == expected:
+            return Rows(pad_single, group_rows=rows, same=True, tokens_per_s=timed)
     return Rows(pad_single=False, group_rows=slots, same=False, tokens_per_s=timed)
 
 
 def _logits(
-    model: Model,
     context: Context,
+    vocabulary_tokens: int,
     timed: dict[int, float],
     rows: int,
     count: int,
@@ -67,17 +70,16 @@ def _logits(
     Both are watched, since a blocked kernel treats whole blocks and leftover rows differently.
     The fastest decode's tokens/s goes into `timed`: the first ones read weights from disk.
     """
-    vocabulary = model.vocabulary_tokens
     seen, fastest_s = [], float("inf")
     for position in range(count):
-        tokens = [(11 + 13 * row + position) % vocabulary for row in range(rows)]
-        tokens[0] = tokens[-1] = (7 + position) % vocabulary
+        tokens = [(11 + 13 * row + position) % vocabulary_tokens for row in range(rows)]
+        tokens[0] = tokens[-1] = (7 + position) % vocabulary_tokens
         began = time.perf_counter()
         context.decode(tokens, [position] * rows, pad=pad)
         seen.append(context.logits(0).tobytes())  # waits for a GPU to be done
         fastest_s = min(fastest_s, time.perf_counter() - began)
         seen.append(context.logits(rows - 1).tobytes())
-    for stream in range(rows):
-        context.clear(stream)
+    for row in range(rows):
+        context.clear(row)
     timed[rows + pad] = round((rows + pad) / max(fastest_s, 1e-9), 1)
     return seen
