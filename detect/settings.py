@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from detect import tables
+from detect.forms import engine_of
 from detect.home import Home
 from detect.keys import KEYS, NAME_BYTES_MAX, Key, Value, shown
 from detect.tables import FLAG, Given, SettingsError
@@ -163,10 +164,12 @@ def load(home: Home, env: Mapping[str, str], flags: Mapping[str, Any]) -> Settin
     plain, special = tables.split(_read(home))
     for table in special.values():
         merge(table)  # a mistake in the file is found today, not when that model is loaded
-    later = (from_variables, from_flags(flags))
+    later: tuple[dict[str, Given], ...] = (from_variables, from_flags(flags))
     chosen = merge(from_host, plain, *later)
-    applying = tables.applying(special, chosen.engine, chosen.model)
-    merged = merge(from_host, plain, *applying, *later)
+    if special:
+        engine = engine_of(chosen.model) if chosen.engine == "auto" else chosen.engine
+        later = (*tables.applying(special, engine, chosen.model), *later)
+    merged = merge(from_host, plain, *later)
     return msgspec.structs.replace(merged, notes=notes)
 
 

@@ -80,19 +80,11 @@ def _keys(table: str, value: object, source: str) -> dict[str, Given]:
     return {name: Given(one, f"{source}, {table}") for name, one in value.items()}
 
 
-def for_model(model: str) -> str:
-    """The engine that `auto` means, by the model's name alone: a folder has MLX form."""
-    if model.startswith("scripted:"):
-        return "scripted"
-    return "llamacpp" if model == "abacus" or model.lower().endswith(".gguf") else "mlx"
-
-
 def applying(found: Tables, engine: str, model: str) -> tuple[dict[str, Given], ...]:
     """The tables for this engine and model, the model's last: it is the more special one.
 
     A model is named as it is loaded, by its file's name, or by that without its ending.
     """
-    engine = for_model(model) if engine == "auto" else engine
     file = model.replace("\\", "/").rpartition("/")[2]
     names = (file.rpartition(".")[0] or file, file, model)
     wanted = [("engines", engine), *(("models", name) for name in dict.fromkeys(names))]

@@ -200,18 +200,11 @@ def _write(path: str, answers: "Record") -> None:
 
 def model_facts(name: str, engine: str = "auto") -> "Model":
     """A model's facts; abacus in the form that the engine loads. Raises Failure when it is none."""
-    import importlib.util
     from pathlib import Path
 
-    from detect import gguf, mlx_model, model
+    from detect import forms, gguf, mlx_model, model
 
-    path = Path(name)
-    if name == "abacus":
-        spec = importlib.util.find_spec("worker")  # found, not imported
-        assert spec is not None
-        assert spec.origin is not None
-        form = "hf" if engine == "mlx" else "abacus.gguf"
-        path = Path(spec.origin).parent / "models" / "abacus" / form
+    path = forms.built_in(engine) if name == forms.BUILT_IN else Path(name)
     try:
         return mlx_model.read(path) if path.is_dir() else model.from_header(gguf.read(path))
     except OSError as error:

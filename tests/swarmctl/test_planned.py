@@ -11,6 +11,7 @@ from detect import home, loads, settings
 from detect.machine import briefly
 from detect.machine import here as whole
 from detect.placement.handed import Handed
+from detect.placement.words import plural
 from protocol import messages as m
 from swarmctl import planned
 from swarmctl.exits import Exit, Failure
@@ -46,10 +47,9 @@ def test_the_built_in_model_is_planned_with_its_reasons_in_one_screen(here) -> N
 def test_a_folder_is_planned_for_mlx(here, flags) -> None:
     ready = prepared(here, **flags)
     (one,) = handed(here)
-    assert ready.lines[
-        0
-    ] == "plan: 1 worker of abacus (mlx) on the CPU: 8 slots of 512 tokens, " + (
-        f"{one.planned.threads} threads"
+    threads = plural(one.planned.threads, "thread")
+    assert ready.lines[0] == (
+        f"plan: 1 worker of abacus (mlx) on the CPU: 8 slots of 512 tokens, {threads}"
     )
     assert any("prefer a .gguf form" in line for line in ready.lines)
     assert one.planned.model.endswith("hf")

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from detect.forms import BUILT_IN, built_in, engine_of
 from worker.engine import Engine
 from worker.engines.options import EngineOptions, LoadError
 
 __all__ = ["ABACUS", "ABACUS_FOLDER", "EngineOptions", "LoadError", "load"]
 
-ABACUS = Path(__file__).parent.parent / "models" / "abacus" / "abacus.gguf"
-ABACUS_FOLDER = ABACUS.parent / "hf"  # the same model for MLX
+ABACUS, ABACUS_FOLDER = built_in("llamacpp"), built_in("mlx")  # the same model, for each
 SLOTS_MAX = 254  # llama.cpp holds 256 sequences in a context; one or two are kept for ourselves
 
 
@@ -28,11 +28,11 @@ def load(engine: str, model: str, slots: int, options: EngineOptions | None = No
         case "llamacpp":
             from worker.engines import llamacpp
 
-            return llamacpp.load(str(ABACUS) if model == "abacus" else model, slots, options)
+            return llamacpp.load(str(ABACUS) if model == BUILT_IN else model, slots, options)
         case "mlx":
             from worker.engines import mlx
 
-            return mlx.load(str(ABACUS_FOLDER) if model == "abacus" else model, slots, options)
+            return mlx.load(str(ABACUS_FOLDER) if model == BUILT_IN else model, slots, options)
         case "scripted":
             from worker.engines import misbehave, scripted
 
@@ -53,12 +53,9 @@ _AVAILABLE = (
 
 def _choose(model: str) -> str:
     """The engine for a model's reference. The scripted one answers only to its own name."""
-    if model.startswith("scripted:"):
-        return "scripted"
-    if model == "abacus" or model.lower().endswith(".gguf"):
-        return "llamacpp"
-    if Path(model).is_dir():
-        return "mlx"
+    engine = engine_of(model)
+    if engine != "mlx" or model == BUILT_IN or Path(model).is_dir():
+        return engine
     if not Path(model).exists():
         raise LoadError(
             f"no model {model!r}", "it is no file here, and no name known here", _MODELS
