@@ -102,6 +102,17 @@ def test_weights_that_no_memory_holds_are_not_read(folder: Path, monkeypatch) ->
     assert "no room for the weights" in error.seen
 
 
+def test_a_network_that_does_not_compute_is_told_in_words(folder: Path, monkeypatch) -> None:
+    """A family's own code may raise anything when it is first run."""
+    from mlx_lm.models import llama
+
+    monkeypatch.setattr(llama.Model, "__call__", lambda *_, **__: {}["heads"])
+    error = _refused(folder)
+    assert "does not compute" in error.seen
+    assert "heads" in error.because
+    assert not error.no_room
+
+
 def test_the_facts_say_what_is_loaded() -> None:
     engine = load("auto", str(ABACUS_FOLDER), 3)
     facts = engine.facts

@@ -8,6 +8,8 @@
     sampling.py   one chain of samplers per slot, with its own seed
     threads.py    how many threads pay
 
+The loop over these parts, shared with other engines, is worker/engines/batched.
+
 The first rule here: the same seed and prompt give the same text, alone or in a batch. Sampling is
 exact, so the rule holds when logits are equal to the last bit, and they are when each number is
 added up in the same order. Read in llama.cpp's CPU sources and measured on x86-64 with AVX2 (bits

@@ -10,8 +10,9 @@
     opened.py     all that holds memory, opened together or not at all; what is measured at load
 
 The loop over these parts is worker/engines/batched, the same as llama.cpp's. mlx-lm loads and
-computes the model; its BatchGenerator is not used (docs/decisions/0203-mlx-engine.md): it pads rows
-on the left, so a row's bits depend on who is beside it, and it wires all recommended memory.
+computes the model; its BatchGenerator is not used (docs/decisions/0203-mlx-engine.md): it wires all
+recommended memory, copies the cache whenever a row joins or leaves, and pads rows on the left, so
+that on a GPU a row's bits depend on who is beside it.
 
 The first rule is llama.cpp's here too: the same seed and prompt give the same text, alone or in a
 batch. Each row is filled from its first cell; a prompt is computed alone, in chunks that begin at

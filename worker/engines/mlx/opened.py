@@ -95,10 +95,12 @@ class Opened:
         try:
             self.size = _size(self.model, slots, options, gpu=gpu)
             self._prepare(options)
-        except (DecodeFailed, RuntimeError, MemoryError) as error:
+        except LoadError:
+            raise
+        except Exception as error:  # a family's own code may raise anything
             raise LoadError(
                 f"{folder} loads but does not compute",
-                str(error),
+                str(error) or type(error).__name__,
                 "give fewer --slots or a smaller --context",
                 no_room=no_room(error),
             ) from error
