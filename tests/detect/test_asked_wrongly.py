@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from detect.facts import Machine
@@ -142,3 +143,14 @@ def test_more_workers_than_main_memory_holds_are_refused_with_the_share_of_each(
     assert got.hint.startswith("fewer --workers")
     (cpu,) = [one for one in got.refused if one.need_bytes]
     assert cpu.need_bytes > cpu.have_bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("nvidia_rtx4090", "pip install mlx-lm 'mlx[cpu]'"), ("apple_rosetta", "pip install mlx-lm")],
+)
+def test_a_folder_without_mlx_is_refused_with_the_line_for_this_system(name, line) -> None:
+    got = plan(msgspec.structs.replace(machine(name), engines=()), MODELS["4b-mlx"])
+    assert got.fault == "engine"
+    assert "mlx" in got.error
+    assert got.hint == line
