@@ -5,8 +5,8 @@
 Every model is a file with a real header and zeros for weights (benchmarks.shapes), planned on this
 machine and loaded by the worker's own code in a process of its own, which then computes a full
 context and a batch of all its slots, so that whatever is taken on first use has been taken. Real
-bytes of a device are NVML's for that process, less nothing; what llama.cpp logs is the part of it
-in its buffers. Main memory is what the process holds beside mapped files.
+bytes of a device are NVML's for that process; what llama.cpp logs is the part of it in its buffers.
+Main memory is what the process holds beside mapped files.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from detect.confirm import confirm
 from detect.facts import Machine
 from detect.model import Model, from_header
 from detect.placement import plan
-from detect.placement.result import Limits, PlannedWorker
+from detect.placement.budget import MAIN_MEMORY
+from detect.placement.result import Limits, PlannedWorker, Sum
 from detect.placement.words import size
 
 SAMPLE_SEED = 11
@@ -51,7 +52,7 @@ CALLER = Limits(quantised_cache=True, keep_experts=True, workers=1)
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One load; sizes in bytes, of accelerators unless said otherwise."""
+    """One load; sizes in bytes. Of the devices where layers are there, else of main memory."""
 
     model: str
     way: str
@@ -59,10 +60,10 @@ class Row(msgspec.Struct, frozen=True):
     experts_in_main_memory: bool
     planned: int
     confirmed: int  # the plan's sums after llama.cpp's own layout
-    logged: int
-    real: int
-    driver_planned: int
-    host_planned: int  # main memory, weights apart
+    real: int  # 0 where nobody tells
+    beyond: int | None  # of devices: what is in none of llama.cpp's buffers
+    driver_planned: int  # of devices: how much of that was planned
+    host_planned: int  # main memory, save weights (pages of a file) and prompts kept
     host_real: int
     notes: tuple[str, ...] = ()
 
@@ -71,8 +72,6 @@ def main() -> None:
     """Measure, then print a table, or JSON alone."""
     given = _arguments()
     here = machine.here()
-    if not any(device.state == "ready" and device.library for device in here.devices):
-        print("no accelerator that the engine can use: main memory alone", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="swarm-shapes-") as folder:
         asked = list(_asked(here, Path(folder), given))
         with ThreadPoolExecutor(given.at_once) as pool:
@@ -154,23 +153,32 @@ def _row(here: Machine, name: str, way: str, model: Model, worker: PlannedWorker
         print(f"{name} {way}: {_why(done)}", file=sys.stderr)
         return None
     taken = msgspec.json.decode(done.stdout, type=Taken)
-    on_devices = [row for row in worker.sums if row.place != "main memory"]
-    confirmed = [row for row in checked.worker.sums if row.place != "main memory"]
-    beside = [row for row in worker.sums if row.place == "main memory"]
+    host_planned = _host(worker.sums) - worker.prefix_bytes
+    on_devices = worker.gpu_layers != 0
     return Row(
         model=name,
         way=way,
         layers=worker.gpu_layers,
         experts_in_main_memory=worker.experts_in_main_memory,
-        planned=sum(row.total_bytes for row in on_devices),
-        confirmed=sum(row.total_bytes for row in confirmed),
-        logged=taken.on_devices,
-        real=taken.device_bytes,
-        driver_planned=sum(row.process_bytes for row in on_devices),
-        host_planned=sum(row.total_bytes - row.weight_bytes for row in beside),
+        planned=_devices(worker.sums) if on_devices else host_planned,
+        confirmed=_devices(checked.worker.sums)
+        if on_devices
+        else _host(checked.worker.sums) - worker.prefix_bytes,
+        real=taken.device_bytes if on_devices else taken.anonymous_bytes,
+        beyond=taken.device_bytes - taken.on_devices if on_devices else None,
+        driver_planned=sum(row.process_bytes for row in worker.sums if row.place != MAIN_MEMORY),
+        host_planned=host_planned,
         host_real=taken.anonymous_bytes,
         notes=((checked.error,) if checked.error else ()) + checked.notes,
     )
+
+
+def _devices(sums: Sequence[Sum]) -> int:
+    return sum(row.total_bytes for row in sums if row.place != MAIN_MEMORY)
+
+
+def _host(sums: Sequence[Sum]) -> int:
+    return sum(row.total_bytes - row.weight_bytes for row in sums if row.place == MAIN_MEMORY)
 
 
 def _why(done: "subprocess.CompletedProcess[bytes]") -> str:
@@ -181,14 +189,15 @@ def _why(done: "subprocess.CompletedProcess[bytes]") -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    head = ("model", "way", "layers", "planned", "confirmed", "real", "plan/real", "beyond logged")
+    head = ("model", "way", "layers", "planned", "confirmed", "real", "plan/real", "beyond buffers")
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
     for row in rows:
-        layers = "all" if row.layers < 0 else str(row.layers)
+        layers = {-1: "all", 0: "CPU"}.get(row.layers, str(row.layers))
         layers += ", experts beside" if row.experts_in_main_memory else ""
         share = f"{row.planned / row.real:.3f}" if row.real else "-"
-        sizes = [size(row.planned), size(row.confirmed), size(row.real), share]
-        cells = [row.model, row.way, layers, *sizes, size(max(row.real - row.logged, 0))]
+        beyond = "-" if row.beyond is None else size(row.beyond)
+        sizes = [size(row.planned), size(row.confirmed), size(row.real), share, beyond]
+        cells = [row.model, row.way, layers, *sizes]
         lines.append(" | ".join(cells + [f"({'; '.join(row.notes)})"] * bool(row.notes)))
     return "\n".join(lines)
 
@@ -197,7 +206,7 @@ def _summary(rows: Sequence[Row]) -> str:
     """The shares and differences that say whether the reserve is enough."""
     known = [row for row in rows if row.real]
     if not known:
-        return f"{len(rows)} loads, none with real figures of an accelerator"
+        return f"{len(rows)} loads, none with real figures"
     figures: dict[str, Any] = {
         "planned / real": [row.planned / row.real for row in known],
         "confirmed / real": [row.confirmed / row.real for row in known],
@@ -208,11 +217,13 @@ def _summary(rows: Sequence[Row]) -> str:
         lines.append(f"{name}: least {low:.3f}, median {middle:.3f}, most {high:.3f}")
     short = max(row.real - row.planned for row in known)
     lines.append(f"real beyond planned, at most: {size(max(short, 0))}")
-    beyond = [row.real - row.logged for row in known]
-    lines.append(
-        "beyond llama.cpp's buffers (driver context, pools): "
-        f"{size(min(beyond))} to {size(max(beyond))}, {size(known[0].driver_planned)} planned"
-    )
+    beyond = [(row.beyond, row.driver_planned) for row in known if row.beyond is not None]
+    if beyond:
+        least, (most, planned) = min(beyond)[0], max(beyond)
+        lines.append(
+            "beyond llama.cpp's buffers (driver context, pools): "
+            f"{size(least)} to {size(most)}, {size(planned)} planned"
+        )
     host = max(row.host_real - row.host_planned for row in known)
     lines.append(f"main memory beyond planned, at most: {size(max(host, 0))}")
     return "\n".join(lines)
