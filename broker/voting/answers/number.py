@@ -11,7 +11,8 @@ from broker.voting.answers.numbers import canonical
 from broker.voting.answers.numerals import plain, spelled
 
 STARTS = r"(?<![\d^])(?<!\^\{)(?=[$€£¥−–-]{0,3}\s?[.\d])"
-SIGN = r"[$€£¥]?(?P<sign>(?<![\w.)\]}])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
+SIGN = r"[$€£¥]?(?P<sign>(?<![\w.)\]}%])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
+RANGE = r"\d{1,9}(?:\s?–\s?|-)\d{1,9}(?![\w^*/%-]|[.,]\d)"
 DATE = r"\d{1,4}(?P<mark>[-/.])\d{1,2}(?P=mark)\d{1,4}(?!\d)"
 RATIO = r"\d{1,4}:\d(?![\d:])"
 TIME = r"\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\d:])"
@@ -29,10 +30,12 @@ TIMES = r"\s?(?:\\times|\\cdot|×|·|\*|x)\s?10\^\{?(?P<pow>[-+]?\d{1,6})\}?"
 EXPONENT = rf"(?:[eE](?P<exp>[-+]?\d{{1,6}})(?![\w.])|{TIMES})?"
 UNDER = r"(?:\s?/\s?(?P<under>\d+(?:\.\d+)?)(?![\w/]))?"
 SCALE = r"(?:\s?(?P<scale>(?i:hundred|thousand|million|billion|trillion))(?![\w-]))?"
+SHORT = r"(?:(?P<short>k|K|mn|M|m|bn|B)(?![\w²³/^*-]))?"
+"""Written at once behind the last digit: 5k is 5,000. The others are units unless it is money."""
 
 NUMBER = re.compile(
-    rf"{STARTS}{SIGN}(?:(?P<written>{DATE}|{RATIO}|{TIME})|(?P<european>{EUROPEAN})"
-    rf"|{WHOLE}(?P<digits>{GROUPED}|{SPACED}|{INDIAN}|{PLAIN}){POWER}){EXPONENT}{UNDER}{SCALE}"
+    rf"{STARTS}{SIGN}(?:(?P<written>{DATE}|{RATIO}|{TIME}|{RANGE})|(?P<european>{EUROPEAN})"
+    rf"|{WHOLE}(?P<digits>{GROUPED}|{SPACED}|{INDIAN}|{PLAIN}){POWER}){EXPONENT}{UNDER}{SHORT}{SCALE}"
 )
 """Each repeat runs over digits only or is bounded, and no two can take the same digit: linear."""
 
@@ -48,6 +51,9 @@ HEADING = re.compile(r"[.):]\s|[^\n]{0,60}:$")
 ON_THE_HOUR = ("00", "00:00")
 
 SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+SHORTS = {"k": 3, "K": 3, "mn": 6, "M": 6, "m": 6, "bn": 9, "B": 9}
+MONEY = re.compile(r"[$€£¥]")
+DASH = re.compile(r"\s?[-–]\s?")
 GROUPING = re.compile(r"[,'’\s]")
 EUROPEAN_GROUPING = re.compile(r"[.\s]")
 
@@ -133,9 +139,17 @@ def _time(written: str) -> str:
     )
 
 
+def _scale(match: re.Match[str]) -> int:
+    """The power of ten that a word or a letter behind the number stands for."""
+    short = match["short"] or ""
+    if short and (short == "k" or MONEY.search(match[0])):
+        return SHORTS[short]
+    return SCALES.get((match["scale"] or "").lower(), 0)
+
+
 def _value(match: re.Match[str]) -> str | None:
     if written := match["written"]:
-        return _time(written)
+        return _time(DASH.sub("-", written))
     if european := match["european"]:
         digits = EUROPEAN_GROUPING.sub("", european).replace(",", ".")
     else:
@@ -144,7 +158,7 @@ def _value(match: re.Match[str]) -> str | None:
         match["sign"] or "",
         digits,
         match["under"] or "",
-        int(match["exp"] or match["pow"] or 0) + SCALES.get((match["scale"] or "").lower(), 0),
+        int(match["exp"] or match["pow"] or 0) + _scale(match),
         power=int(match["power"] or 1),
         whole=match["whole"] or "",
     )
