@@ -86,7 +86,7 @@ def plan(
     """
     import os
 
-    from detect import home, loads, settings
+    from detect import forms, home, loads, settings
     from detect.confirm import settled
     from detect.placement.asked import limits_of
 
@@ -108,6 +108,9 @@ def plan(
     limits = limits_of(chosen, seed_variation=not no_seed_variation)
     known = model_facts(chosen.model, chosen.engine)
     here = _facts(_answers(root))
+    if root and chosen.engine == "auto":  # by what that machine has installed
+        there = forms.engine_of(chosen.model, [one.name for one in here.engines])
+        known = model_facts(chosen.model, there)
     if not root:
         limits = loads.with_known(limits, home.find(), known)
     got = settled(here, known, limits, exact=False if root else exact)

@@ -39,6 +39,12 @@ def test_where_only_mlx_is_installed_the_built_in_model_is_its_folder(only_mlx: 
     engine.close()
 
 
+def test_on_another_machine_its_own_engines_decide() -> None:
+    assert forms.engine_of("abacus", ["mlx"]) == "mlx"
+    assert forms.engine_of("abacus", ["llamacpp", "mlx"]) == "llamacpp"
+    assert forms.engine_of("abacus", []) == "llamacpp"
+
+
 def test_an_engine_that_is_named_has_its_own_form(only_mlx: None) -> None:
     assert model_facts("abacus", "llamacpp").form == "gguf"
     assert forms.built_in("llamacpp").suffix == ".gguf"

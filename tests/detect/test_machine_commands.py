@@ -77,6 +77,16 @@ def test_a_strangers_record_steers_no_terminal(tmp_path: Path) -> None:
     assert all(c.isprintable() or c in "\n\t" for c in done.stdout)
 
 
+def test_the_built_in_model_is_planned_by_the_engine_that_the_other_machine_has(
+    tmp_path: Path,
+) -> None:
+    mac = tmp_path / "mac.json"
+    mac.write_bytes(dump(machine_files.record("apple_m1_16")))
+    (worker,) = parsed(run("plan", "--json", "--root", str(mac), home=tmp_path))["workers"]
+    assert worker["engine"] == "mlx"
+    assert worker["wired_limit_bytes"] > 4 << 30
+
+
 def test_a_root_that_is_no_machine_is_wrong_usage(tmp_path: Path) -> None:
     done = run("detect", "--root", str(tmp_path / "none"), home=tmp_path)
     assert done.returncode == 2
