@@ -184,8 +184,10 @@ def _host(sums: Sequence[Sum]) -> int:
 def _why(done: "subprocess.CompletedProcess[bytes]") -> str:
     """What a load that failed said last, or the library's own word of why it ended the process."""
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    told = [line for line in said if "GGML_ASSERT" in line or "error" in line.lower()]
-    return (told or said or [f"exit code {done.returncode}"])[-1]
+    told = [at for at, line in enumerate(said) if "GGML_ASSERT" in line or "error" in line.lower()]
+    if told:  # CUDA's own word for it stands in the next line
+        return " ".join(line.strip() for line in said[told[0] : told[0] + 2])
+    return (said or [f"exit code {done.returncode}"])[-1]
 
 
 def _table(rows: Sequence[Row]) -> str:
