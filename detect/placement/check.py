@@ -28,6 +28,8 @@ def check(
         wrong = test(machine, model, limits)
         if wrong:
             return limits, (), wrong
+    if model.form == "mlx":
+        limits, notes = _in_one_piece(limits)
     layers = limits.gpu_layers
     if isinstance(layers, int) and layers < -1:
         return limits, (), Wrong(f"--gpu-layers {layers}", "a number from 0, auto, or all")
@@ -49,6 +51,17 @@ def check(
             f"--no-seed-variation gives each worker one slot; --slots {limits.slots} is left"
         )
     return limits, tuple(notes), None
+
+
+def _in_one_piece(limits: Limits) -> tuple[Limits, list[str]]:
+    """MLX holds a model whole in one memory: what would divide it is left out, and said."""
+    asked = {"gpu-layers": limits.gpu_layers != "auto", "tensor-split": bool(limits.tensor_split)}
+    notes = [
+        f"--{name} is left out: MLX holds a model whole, on the GPU where there is one"
+        for name, was in asked.items()
+        if was
+    ]
+    return msgspec.structs.replace(limits, gpu_layers="auto", tensor_split=()), notes
 
 
 def _workers(_machine: Machine, _model: Model, limits: Limits) -> Wrong | None:
@@ -106,7 +119,7 @@ def _split(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
         if device.state == "ready" and reaches(device, model.form)
     ]
     shares = limits.tensor_split
-    if not shares:
+    if not shares or model.form == "mlx":
         return None
     if not usable:
         seen = f"--tensor-split has {len(shares)} shares, and there is no GPU that can be used"

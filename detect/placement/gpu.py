@@ -35,20 +35,20 @@ def _each(case: Case, wish: Wish) -> Found | list[Refused]:
     fitting = _discrete_first(fitting)
     if not fitting:
         return refused
-    count = case.limits.workers or len(fitting)
-    if count < len(fitting):  # best fit: the fullest that fits leaves the others for larger models
+    ready, kept = len(fitting), _kept(fitting)
+    held = kept.budget_bytes // kept.total_bytes if kept else ready
+    count = case.limits.workers or min(ready, held)
+    if kept and count > held:
+        what, need = f"{count} workers beside their devices", kept.total_bytes * count
+        return [*refused, Refused(what, f"each: {total(kept)}", need, kept.budget_bytes)]
+    if count < ready:  # best fit: the fullest that fits leaves the others for larger models
         fitting = sorted(fitting, key=lambda one: one[0].budget_bytes)[:count]
     placed = _placed(case, load, fitting, count)
     if isinstance(placed, Refused):
         return [*refused, placed]
-    reasons = [
-        f"{_name(room)} holds the whole model: {total(sums[0])} ({room.said})"
-        for room, sums in fitting
-    ]
-    if len(fitting) > 1:
-        reasons.append(f"one worker for each of {len(fitting)} devices: votes run side by side")
-    if count > len(fitting):
-        reasons.append(f"{count} workers, as asked: the weights are held {count} times")
+    reasons = _why_each(fitting, count)
+    if kept and count < ready and not case.limits.workers:
+        reasons.append(f"{count} of {ready} devices used: a worker also takes {total(kept)}")
     if made := changes(case.wish, wish):
         reasons.append(f"made smaller to fit: {made}")
     return Found(placed, tuple(reasons))
@@ -61,6 +61,25 @@ def _discrete_first(fitting: _Fitting) -> _Fitting:
     """An integrated GPU beside a discrete one is left alone: it is slower and takes main memory."""
     discrete = [one for one in fitting if one[0].device and not one[0].device.unified]
     return discrete or fitting
+
+
+def _kept(fitting: _Fitting) -> Sum | None:
+    """What each of these workers takes of main memory, which all share; None where it is unified,
+    since it is in the device's sum then."""
+    sums = fitting[0][1]
+    return sums[1] if len(sums) > 1 else None
+
+
+def _why_each(fitting: _Fitting, count: int) -> list[str]:
+    reasons = [
+        f"{_name(room)} holds the whole model: {total(sums[0])} ({room.said})"
+        for room, sums in fitting
+    ]
+    if len(fitting) > 1:
+        reasons.append(f"one worker for each of {len(fitting)} devices: votes run side by side")
+    if count > len(fitting):
+        reasons.append(f"{count} workers, as asked: the weights are held {count} times")
+    return reasons
 
 
 def _placed(

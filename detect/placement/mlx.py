@@ -21,6 +21,8 @@ CACHE_VALUE_BYTES = 2  # keys and values are bf16
 def whole(case: Case) -> Found | list[Refused]:
     """One worker on the GPU that shares main memory, or on the CPU where Metal is silent."""
     room = case.rooms[0] if case.rooms else case.main
+    count = case.limits.workers or 1
+    room = msgspec.structs.replace(room, budget_bytes=room.budget_bytes // count)
 
     def fits(wish: Wish) -> bool:
         return _sum(case, wish, room).fits
@@ -29,11 +31,10 @@ def whole(case: Case) -> Found | list[Refused]:
     wish = case.wish if fits(case.wish) else shrunk(case.model, plain, case.slots, fits, {})
     if wish is None:
         least = least_wish(case.model, plain, case.slots)
-        return [
-            refusal(
-                f"{room.place} with MLX, {plural(least.slots, 'slot')}", [_sum(case, least, room)]
-            )
-        ]
+        what = f"{room.place} with MLX, {plural(least.slots, 'slot')}"
+        if count > 1:
+            what = f"each of {count} workers on {what}"
+        return [refusal(what, [_sum(case, least, room)])]
     return _found(case, wish, room)
 
 
@@ -91,7 +92,10 @@ def _found(case: Case, wish: Wish, room: Room) -> Found:
         wired_limit_bytes=min(limit, most) if device is not None else None,
         sums=(row,),
     )
-    reasons = [f"MLX on {device.name if device else 'the CPU'}: {total(row)} ({room.said})"]
+    shared = f", shared by {count} workers" if count > 1 else ""
+    reasons = [f"MLX on {device.name if device else 'the CPU'}: {total(row)} ({room.said}{shared})"]
+    if count > 1:
+        reasons.append(f"{count} workers, as asked: the weights are held {count} times")
     if device is None:
         reasons.append("llama.cpp is many times faster on a CPU: prefer a .gguf form of the model")
     if worker.wired_limit_bytes:

@@ -145,6 +145,28 @@ def test_more_workers_than_main_memory_holds_are_refused_with_the_share_of_each(
     assert cpu.need_bytes > cpu.have_bytes
 
 
+def test_several_workers_of_mlx_share_one_memory() -> None:
+    got = asked("apple_m4max_128", "4b-mlx", workers=3)
+    assert (
+        sum(one.sums[0].total_bytes for one in got.workers)
+        <= 3 * got.workers[0].sums[0].budget_bytes
+    )
+    assert any("held 3 times" in reason for reason in got.reasons)
+    refused = asked("apple_m1_16", "4b-mlx", workers=10)
+    assert refused.fault == "room"
+    assert "each of 10 workers on Apple M1" in refused.error
+
+
+@pytest.mark.parametrize(
+    "limits", [{"gpu_layers": 2}, {"gpu_layers": 0}, {"tensor_split": (3.0, 1.0)}]
+)
+def test_what_would_divide_a_model_of_mlx_is_said_to_be_left_out(limits: dict[str, Any]) -> None:
+    got = asked("apple_m1_16", "4b-mlx", **limits)
+    assert got.workers[0].gpu_layers == -1
+    (said,) = got.warnings
+    assert "is left out: MLX holds a model whole" in said
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [("nvidia_rtx4090", "pip install mlx-lm 'mlx[cpu]'"), ("apple_rosetta", "pip install mlx-lm")],

@@ -275,3 +275,15 @@ def test_a_tiny_model_does_not_ask_for_room_that_its_prompts_cannot_fill() -> No
     loads = [engines.llamacpp(one, 8, 256, gpu=False) for one in (tiny, large)]
     assert engines.prefix_bytes(tiny, loads[0]) < 80 * (1 << 20)
     assert engines.prefix_bytes(large, loads[1]) == engines.PREFIX_BYTES
+
+
+def test_workers_on_several_cards_share_the_main_memory_that_each_takes_beside_its_card() -> None:
+    here = detect(RecordedHost(machine_files.record("nvidia_two_3090")))
+    memory = msgspec.structs.replace(here.memory, headroom_bytes=2 * GIB)
+    here = msgspec.structs.replace(here, memory=memory)
+    got = plan(here, MODELS["4b"])
+    assert len(got.workers) == 1
+    assert any("1 of 2 devices used: a worker also takes weights" in one for one in got.reasons)
+    (no, *_) = plan(here, MODELS["4b"], Limits(workers=2, gpu_layers="all")).refused
+    assert no.what == "2 workers beside their devices"
+    assert no.need_bytes > no.have_bytes

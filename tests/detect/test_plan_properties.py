@@ -8,7 +8,7 @@ from detect.facts import Device, Engine, Machine
 from detect.host import RecordedHost
 from detect.machine import detect
 from detect.placement import Limits, attempts, engines, plan
-from detect.placement.budget import Room, device_rooms
+from detect.placement.budget import Room, device_rooms, main_room
 from detect.placement.slots import Wish, contexts, shrunk
 from detect.settings import merge
 from detect.tables import Given
@@ -34,7 +34,11 @@ def cards(gib: list[float]) -> tuple[Device, ...]:
 def machine(gib: list[float], headroom_gib: float) -> Machine:
     memory = msgspec.structs.replace(BASE.memory, headroom_bytes=int(headroom_gib * GIB))
     return msgspec.structs.replace(
-        BASE, devices=cards(gib), memory=memory, engines=(Engine("llamacpp", "1", True),), notes=()
+        BASE,
+        devices=cards(gib),
+        memory=memory,
+        engines=(Engine("llamacpp", "1", True), Engine("mlx", "1", False)),
+        notes=(),
     )
 
 
@@ -42,20 +46,27 @@ sizes = st.lists(st.floats(2, 80), max_size=4)
 
 
 @settings(max_examples=80, deadline=None)
-@given(gib=sizes, headroom=st.floats(1, 200), name=st.sampled_from(GGUF))
+@given(
+    gib=sizes,
+    headroom=st.floats(1, 200),
+    name=st.sampled_from(sorted(MODELS)),
+    workers=st.sampled_from([None, 1, 2, 5]),
+)
 def test_a_plan_never_takes_more_than_the_rooms_give(
-    gib: list[float], headroom: float, name: str
+    gib: list[float], headroom: float, name: str, workers: int | None
 ) -> None:
     here, model = machine(gib, headroom), MODELS[name]
-    got = plan(here, model)
+    got = plan(here, model, Limits(workers=workers))
     assert bool(got.workers) != bool(got.error)
     for worker in got.workers:
         assert all(row.fits for row in worker.sums)
         assert 1 <= worker.slots <= 8
         assert -1 <= worker.gpu_layers <= model.offloadable
         assert worker.context_tokens >= contexts(model, Limits())[1]
-    rooms, _ = device_rooms(here, Limits(), "gguf")
-    for room in rooms:
+    rooms, _ = device_rooms(here, Limits(), model.form)
+    main = main_room(here, Limits())
+    assert main is not None
+    for room in (*rooms, main):
         taken = sum(
             row.total_bytes for w in got.workers for row in w.sums if row.place == room.place
         )
