@@ -11,8 +11,6 @@ from detect.placement.engines import prefix_bytes
 from detect.placement.memory import Load
 from detect.placement.result import Sum
 
-GPUS_MAX = 16  # llama.cpp's own bound on devices of one model
-
 
 def main_bytes(model: Model, load: Load) -> int:
     """What a worker takes of main memory beside the model: the process, and prompts kept."""
@@ -76,6 +74,16 @@ def on_device(
     )
 
 
+def in_one_memory(model: Model, load: Load, room: Room) -> Sum:
+    """Some of the layers on a device that shares main memory: it bears all the rest as well.
+
+    Either side computes in a buffer of its own.
+    """
+    whole = on_device(model, load, room, model.offloadable)
+    both = whole.compute_bytes + compute.compute_bytes(model, load)
+    return msgspec.structs.replace(whole, compute_bytes=both + memory.output_bytes(model, load))
+
+
 def beside(
     model: Model, load: Load, main: Room, layers: int | None = None, *, experts_stay: bool = False
 ) -> Sum:
@@ -105,7 +113,6 @@ def split(
     share of the sum lies above i / total, so whole counts come out as they went in.
     """
     parts = _layer_parts(model, load, experts_stay=False)
-    rooms = rooms[:GPUS_MAX]
     # With several devices the scheduler keeps four copies of a batch's inputs.
     fixed = compute.compute_bytes(model, load) + 3 * compute.input_bytes(model, load)
     sizes = [part.weights + part.cache + part.state for part in parts]

@@ -5,6 +5,8 @@ and the GPU share keeps max(2 GiB, 15 %); main memory gives 80 % of its headroom
 whose low-memory killer acts earlier.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from detect.facts import Device, Machine
@@ -27,6 +29,7 @@ DRIVER_MAIN_BYTES = 256 * MIB
 """What a GPU's driver takes of main memory in that process: 240 to 451 MiB in all with CUDA."""
 MAIN_MEMORY = "main memory"  # the place of what is on no device
 MLX = "MLX"  # the library of a device that only MLX reaches
+GPUS_MAX = 16  # llama.cpp's own bound on devices of one model
 INTEGRATED_ALLOWED = ("gfx1151",)
 """Integrated GPUs that are worth using without being asked; CUDA's and Apple's are as well."""
 
@@ -115,6 +118,17 @@ def device_rooms(
     return tuple(rooms), tuple(one for one in found if isinstance(one, Refused))
 
 
+def side_by_side(rooms: Sequence[Room]) -> list[list[Room]]:
+    """Cards that one model can be split over: two or more of one library. A MIG slice and a part
+    without memory of its own work alone."""
+    groups: dict[str, list[Room]] = {}
+    for room in rooms:
+        device = room.device
+        if device is not None and device.kind == "discrete":
+            groups.setdefault(device.library, []).append(room)
+    return [group[:GPUS_MAX] for group in groups.values() if len(group) > 1]
+
+
 def _less(promised: int, short: int) -> str:
     said = f" - {size(promised)} promised to other workers" if promised else ""
     return said + (f" - {size(short)} that llama.cpp takes beyond the sums" if short else "")
@@ -139,7 +153,12 @@ def _unusable(device: Device, limits: Limits, form: str) -> str:
         return "the installed engine cannot use it (its build has no support for this GPU)"
     if device.total_bytes is None or device.free_bytes is None:
         return "it does not tell how much memory is free"
-    own = device.library in {"CUDA", "Metal", "MTL", MLX} or device.target in INTEGRATED_ALLOWED
-    if device.unified and not own and not limits.integrated:
+    if is_left_alone(device, limits):
         return "integrated GPUs are left alone unless asked for (--integrated)"
     return ""
+
+
+def is_left_alone(device: Device, limits: Limits) -> bool:
+    """Whether this is a GPU without memory of its own that seldom pays, and nobody asked for it."""
+    own = device.library in {"CUDA", "Metal", "MTL", MLX} or device.target in INTEGRATED_ALLOWED
+    return device.unified and not own and not limits.integrated

@@ -1,12 +1,15 @@
 """What a user asked that cannot be, said with the mistake's name and the way out."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from detect.advice import install_line
 from detect.facts import Machine
 from detect.model import Model
-from detect.placement.budget import reaches
+from detect.placement.budget import Room, device_room, is_left_alone, reaches, side_by_side
 from detect.placement.result import Limits
+from detect.placement.words import plural
 
 GPUS_CONFUSED_MAX = 8
 """Up to here a number of layers may have been meant as a number of GPUs."""
@@ -86,48 +89,63 @@ def _context(_machine: Machine, model: Model, limits: Limits) -> Wrong | None:
 
 
 def _devices(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
-    wanted = limits.gpu_layers == "all" or (
-        isinstance(limits.gpu_layers, int) and limits.gpu_layers != 0
-    )
-    if not wanted or model.form == "mlx":
-        return None
-    usable = [
-        device
-        for device in machine.devices
-        if device.state == "ready" and reaches(device, model.form)
-    ]
-    if usable:
+    asked = limits.gpu_layers
+    if asked in {"auto", 0} or model.form == "mlx":
         return None
     present = [device for device in machine.devices if device.state == "ready"]
+    reached = [device for device in present if reaches(device, model.form)]
+    if reached:
+        if not all(is_left_alone(device, limits) for device in reached):
+            return None
+        seen = f"--gpu-layers {asked}: {reached[0].name} is an integrated GPU, and left alone"
+        return Wrong(seen, "--integrated uses it; or --gpu-layers auto")
     if present:
         name = present[0].name
-        seen = f"--gpu-layers {limits.gpu_layers}: this build of llama.cpp cannot use {name}"
+        seen = f"--gpu-layers {asked}: this build of llama.cpp cannot use {name}"
         return Wrong(seen, install_line(present[0]))
     if machine.platform.system == "macos" and machine.platform.machine != "arm64":
-        seen = (
-            f"--gpu-layers {limits.gpu_layers}: no GPU to put layers on (macOS has Metal, not CUDA)"
-        )
+        seen = f"--gpu-layers {asked}: no GPU to put layers on (macOS has Metal, not CUDA)"
         return Wrong(seen, "--gpu-layers 0")
-    seen = f"--gpu-layers {limits.gpu_layers}: this machine has no GPU that can be used"
+    seen = f"--gpu-layers {asked}: this machine has no GPU that can be used"
     return Wrong(seen, "--gpu-layers auto; swarmctl doctor says what was looked for")
 
 
 def _split(machine: Machine, model: Model, limits: Limits) -> Wrong | None:
-    usable = [
-        device
-        for device in machine.devices
-        if device.state == "ready" and reaches(device, model.form)
-    ]
+    """Shares are one for each card that a model can be split over, in the order that is listed."""
     shares = limits.tensor_split
     if not shares or model.form == "mlx":
         return None
+    rooms = (device_room(machine, one, limits, model.form) for one in machine.devices)
+    usable = [room for room in rooms if isinstance(room, Room)]
+    groups = side_by_side(usable)
+    given = f"--tensor-split has {plural(len(shares), 'share')}"
     if not usable:
-        seen = f"--tensor-split has {len(shares)} shares, and there is no GPU that can be used"
+        seen = f"{given}, and there is no GPU that can be used"
         return Wrong(seen, "leave it out; swarmctl doctor says what was looked for")
-    if len(shares) != len(usable):
-        names = ", ".join(f"{device.engine_name} {device.name}" for device in usable)
-        seen = f"--tensor-split has {len(shares)} shares for {len(usable)} devices: {names}"
-        return Wrong(seen, f"give {len(usable)} shares, or leave it out")
+    if not groups:
+        seen = f"{given}, and a model is split over cards of one library; here is {_listed(usable)}"
+        return Wrong(seen, "leave it out")
+    if len(shares) not in map(len, groups):
+        seen = f"{given} for " + ", or for ".join(
+            f"{len(group)} devices: {_listed(group)}" for group in groups
+        )
+        return Wrong(seen, f"give {len(groups[0])} shares, or leave it out")
     if any(share < 0 for share in shares) or not sum(shares):
-        return Wrong(f"--tensor-split {shares}: shares are 0 or more, not all 0", "such as 3,1")
-    return None
+        said = ",".join(f"{share:g}" for share in shares)
+        return Wrong(f"--tensor-split {said}: shares are 0 or more, not all 0", "such as 3,1")
+    return _split_in_part(model, limits)
+
+
+def _split_in_part(model: Model, limits: Limits) -> Wrong | None:
+    """Layers that stay in main memory are planned beside one card only."""
+    layers = limits.gpu_layers
+    if not isinstance(layers, int) or layers == -1 or layers > model.offloadable:
+        return None
+    seen = f"--gpu-layers {layers} with --tensor-split: a split takes all layers of the model"
+    return Wrong(seen, "leave one of them out")
+
+
+def _listed(rooms: Sequence[Room]) -> str:
+    return ", ".join(
+        f"{room.device.engine_name} {room.device.name}" for room in rooms if room.device
+    )

@@ -89,7 +89,8 @@ def _planned(
     workers = found.workers
     reasons = (*found.reasons, _why_slots(case, workers[0], why_slots))
     if case.limits.workers is not None and case.limits.workers != len(workers):
-        notes = (*notes, f"--workers {case.limits.workers}: only {len(workers)} fit")
+        said = "one is planned, which divides the model between places"
+        notes = (*notes, f"--workers {case.limits.workers}: {said}")
     errors = tuple(
         f"{note.seen}; mend it: {note.fix}" if note.fix else note.seen
         for note in case.machine.notes
@@ -129,6 +130,8 @@ def _nothing_fits(case: Case, refused: list[Refused]) -> Plan:
         need, have = size(least.need_bytes or 0), size(least.have_bytes or 0)
         error += f": {least.what} needs {need}, {have} may be taken"
     hint = "a smaller model or quantisation; free memory; or --context and --slots smaller"
+    if case.limits.gpu_layers not in {"auto", 0} or case.limits.tensor_split:
+        hint = f"--gpu-layers auto without --tensor-split takes what fits; {hint}"
     if (case.limits.workers or 1) > 1:
         hint = f"fewer --workers; {hint}"
     return Plan(refused=tuple(refused), error=error, hint=hint, fault="room")

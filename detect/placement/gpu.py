@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detect.placement import attempts, engines, pin
+from detect.placement import attempts, budget, engines, pin
 from detect.placement.budget import Room
 from detect.placement.case import Case, Found, refusal
 from detect.placement.memory import Load
@@ -105,7 +105,7 @@ def over_all(case: Case) -> Found | list[Refused]:
 def _over_all(case: Case, wish: Wish) -> Found | list[Refused]:
     load = _load(case, wish)
     refused = []
-    for rooms in _groups(case.rooms):
+    for rooms in _groups(case):
         counts, sums = attempts.split(case.model, load, rooms, case.limits.tensor_split)
         sums = (*sums, attempts.beside(case.model, load, case.main))
         if not all(row.fits for row in sums):
@@ -131,14 +131,13 @@ def _over_all(case: Case, wish: Wish) -> Found | list[Refused]:
     return refused
 
 
-def _groups(rooms: Sequence[Room]) -> list[list[Room]]:
-    """Discrete rooms by library, where there are at least two. A MIG slice works alone."""
-    groups: dict[str, list[Room]] = {}
-    for room in rooms:
-        device = room.device
-        if device is not None and device.kind == "discrete":
-            groups.setdefault(device.library, []).append(room)
-    return [group for group in groups.values() if len(group) > 1]
+def _groups(case: Case) -> list[list[Room]]:
+    """Rooms of cards that one model can be split over; as shares count them, if any were asked."""
+    by_id = {room.device.id: room for room in case.rooms if room.device is not None}
+    order = [by_id[device.id] for device in case.machine.devices if device.id in by_id]
+    shares = case.limits.tensor_split
+    groups = budget.side_by_side(order if shares else case.rooms)
+    return [group for group in groups if not shares or len(group) == len(shares)]
 
 
 def smaller(case: Case) -> Found | list[Refused]:
@@ -191,10 +190,13 @@ def _partial(case: Case, load: Load, room: Room) -> PlannedWorker | None:
 def _with_layers(
     case: Case, load: Load, room: Room, layers: int, *, experts_stay: bool = False
 ) -> PlannedWorker:
-    sums = (
-        attempts.on_device(case.model, load, room, layers, experts_stay=experts_stay),
-        attempts.beside(case.model, load, case.main, layers, experts_stay=experts_stay),
-    )
+    if room.device is not None and room.device.unified:
+        sums: tuple[Sum, ...] = (attempts.in_one_memory(case.model, load, room),)
+    else:
+        sums = (
+            attempts.on_device(case.model, load, room, layers, experts_stay=experts_stay),
+            attempts.beside(case.model, load, case.main, layers, experts_stay=experts_stay),
+        )
     return _worker(case, load, [room], layers, sums)
 
 
@@ -218,7 +220,8 @@ def exactly(case: Case) -> Found | list[Refused]:
         worker = _with_layers(case, _load(case, case.wish), room, layers)
         if all(row.fits for row in worker.sums):
             said = f"{layers} of {case.model.offloadable} layers on {_name(room)}, as asked"
-            return Found((worker,), (f"{said}: {total(worker.sums[0])}",))
+            rest = "".join(f"; the rest: {total(row)}" for row in worker.sums[1:])
+            return Found((worker,), (f"{said}: {total(worker.sums[0])}{rest}",))
         refused.append(refusal(f"{layers} layers on {_name(room)}", worker.sums))
     return refused
 

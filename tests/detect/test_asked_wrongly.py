@@ -176,3 +176,68 @@ def test_a_folder_without_mlx_is_refused_with_the_line_for_this_system(name, lin
     assert got.fault == "engine"
     assert "mlx" in got.error
     assert got.hint == line
+
+
+def with_a_second_card(name: str) -> Machine:
+    """The same with one more of its CUDA card."""
+    here = machine(name)
+    card = next(one for one in here.devices if one.library == "CUDA")
+    other = msgspec.structs.replace(card, id="GPU-2", uuid="GPU-2", engine_name="CUDA1")
+    return msgspec.structs.replace(here, devices=(*here.devices, other))
+
+
+@pytest.mark.parametrize(
+    ("name", "shares"), [("nvidia_rtx4090", (1.0,)), ("mixed_amd_nvidia", (1.0, 1.0))]
+)
+def test_a_split_needs_two_cards_of_one_library(name: str, shares: tuple[float, ...]) -> None:
+    got = asked(name, tensor_split=shares)
+    assert got.fault == "usage"
+    assert "a model is split over cards of one library; here is CUDA0 NVIDIA" in got.error
+
+
+def test_a_card_of_another_library_takes_no_share() -> None:
+    here = with_a_second_card("mixed_amd_nvidia")
+    got = plan(here, MODELS["4b"], Limits(tensor_split=(1.0, 1.0, 1.0)))
+    assert "3 shares for 2 devices: CUDA0" in got.error
+    (worker,) = plan(here, MODELS["4b"], Limits(tensor_split=(1.0, 1.0))).workers
+    assert len(worker.devices) == 2
+
+
+def test_shares_go_to_the_cards_in_the_order_in_which_they_are_listed() -> None:
+    here = machine("nvidia_unequal")
+    small_first = msgspec.structs.replace(here, devices=here.devices[::-1])
+    (worker,) = plan(small_first, MODELS["0.6b"], Limits(tensor_split=(1.0, 3.0))).workers
+    assert worker.devices == tuple(device.id for device in small_first.devices)
+    assert worker.tensor_split == (8.0, 21.0)
+
+
+@pytest.mark.parametrize("layers", [0, 2, 30])
+def test_a_split_of_some_layers_is_refused_and_not_forgotten(layers: int) -> None:
+    got = asked("nvidia_two_3090", gpu_layers=layers, tensor_split=(1.0, 1.0))
+    assert f"--gpu-layers {layers} with --tensor-split" in got.error
+
+
+@pytest.mark.parametrize("layers", ["all", 10])
+def test_layers_asked_of_an_integrated_gpu_name_the_flag_that_uses_it(layers: Any) -> None:
+    got = asked("intel_laptop_igpu", gpu_layers=layers)
+    assert "is an integrated GPU, and left alone" in got.error
+    assert got.hint.startswith("--integrated")
+    assert asked("intel_laptop_igpu", "0.6b", gpu_layers=layers, integrated=True).workers
+
+
+def test_layers_in_part_where_gpu_and_system_have_one_memory_are_summed_whole() -> None:
+    got = asked("apple_m2_gguf_metal", "32b", gpu_layers=30, slots=1)
+    assert got.fault == "room"
+    (worker,) = asked("apple_m2_gguf_metal", "14b", gpu_layers=20, slots=1).workers
+    (row,) = worker.sums
+    assert row.weight_bytes == MODELS["14b"].weight_bytes
+
+
+def test_what_was_insisted_on_and_does_not_fit_is_told_what_would() -> None:
+    assert asked("nvidia_gtx1650", "8b", gpu_layers="all").hint.startswith("--gpu-layers auto")
+
+
+def test_fewer_workers_than_asked_for_say_why() -> None:
+    got = asked("nvidia_two_3090", gpu_layers=30, workers=2)
+    assert len(got.workers) == 1
+    assert "--workers 2: one is planned, which divides the model between places" in got.warnings

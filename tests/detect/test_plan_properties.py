@@ -8,7 +8,7 @@ from detect.facts import Device, Engine, Machine
 from detect.host import RecordedHost
 from detect.machine import detect
 from detect.placement import Limits, attempts, engines, plan
-from detect.placement.budget import Room, device_rooms, main_room
+from detect.placement.budget import GPUS_MAX, Room, device_rooms, main_room
 from detect.placement.slots import Wish, contexts, shrunk
 from detect.settings import merge
 from detect.tables import Given
@@ -125,3 +125,8 @@ def test_settings_fix_only_what_somebody_set() -> None:
     assert (nobody.workers, nobody.slots, nobody.gpu_layers) == (None, None, "auto")
     somebody = limits_of(merge({"workers": Given(3, "x"), "gpu_layers": Given("all", "x")}))
     assert (somebody.workers, somebody.gpu_layers) == (3, "all")
+
+
+def test_a_model_is_split_over_no_more_cards_than_llama_cpp_takes() -> None:
+    (worker,) = plan(machine([4.0] * 20, 64), MODELS["14b"]).workers
+    assert 2 < len(worker.devices) <= GPUS_MAX
