@@ -265,7 +265,7 @@ def _worker(
         gpu_layers=layers,
         main_gpu=pin.main_gpu(devices),
         devices=tuple(device.id for device in devices),
-        env=pin.env_for(devices),
+        env=pin.only(devices, case.machine.devices),
         threads=case.machine.cpu.threads,
         cpus=_near(case, devices[0].numa_node) if len(devices) == 1 else (),
         kv_type=load.kv_type,

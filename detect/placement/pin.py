@@ -6,9 +6,26 @@ cards, since HIP reads it too.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from detect.facts import Device
+
+OPENED = {
+    "CUDA": "CUDA_VISIBLE_DEVICES",
+    "ROCm": "HIP_VISIBLE_DEVICES",
+    "HIP": "HIP_VISIBLE_DEVICES",
+}
+"""Libraries whose cards a process opens as soon as it finds them, and what hides these."""
+
+
+def only(devices: Sequence[Device], among: Sequence[Device]) -> dict[str, str]:
+    """Variables that leave a worker these devices, in this order, and no card of another library.
+
+    llama.cpp counts the GPUs of all libraries in one list, CUDA's first: a worker that is meant for
+    a Vulkan card would load on the CUDA card beside it.
+    """
+    used = {device.library for device in devices}
+    return {**hidden([one for one in among if one.library not in used]), **env_for(devices)}
 
 
 def env_for(devices: Sequence[Device]) -> dict[str, str]:
@@ -37,9 +54,12 @@ def hidden(devices: Sequence[Device]) -> dict[str, str]:
     A process that only finds a CUDA card opens it, and holds 518 MiB of an H100 for nothing. -1
     names no device; an empty value would be no variable on Windows.
     """
-    names = {"CUDA": "CUDA_VISIBLE_DEVICES", "ROCm": "HIP_VISIBLE_DEVICES"}
-    names["HIP"] = names["ROCm"]
-    return {names[one.library]: "-1" for one in devices if one.library in names}
+    return {OPENED[one.library]: "-1" for one in devices if one.library in OPENED}
+
+
+def closed(env: Mapping[str, str]) -> dict[str, str]:
+    """The same for a worker that saw devices by these variables and goes on without any."""
+    return {name: "-1" for name in OPENED.values() if name in env}
 
 
 def main_gpu(devices: Sequence[Device]) -> int:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from detect.placement import pin
 from detect.placement.result import PlannedWorker
 from detect.placement.slots import CONTEXT_FLOOR
 from detect.placement.words import plural
@@ -31,7 +32,9 @@ def step_down(
         smaller = msgspec.structs.replace(worker, gpu_layers=fewer, tensor_split=())
         return smaller, f"{fewer} of {offloadable} layers on the GPU instead of {layers}"
     if splits and worker.gpu_layers != 0:
-        smaller = msgspec.structs.replace(worker, gpu_layers=0, devices=(), tensor_split=(), env={})
+        smaller = msgspec.structs.replace(
+            worker, gpu_layers=0, devices=(), tensor_split=(), env=pin.closed(worker.env)
+        )
         return smaller, "the CPU instead of the GPU"
     if worker.slots > 1:
         fewer = worker.slots // 2

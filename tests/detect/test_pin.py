@@ -1,8 +1,13 @@
 """The variables that show a worker its devices and no others, whatever was set before."""
 
 from detect.facts import Device
-from detect.placement.pin import env_for, hidden, main_gpu
+from detect.host import RecordedHost
+from detect.machine import detect
+from detect.placement import plan
+from detect.placement.pin import closed, env_for, hidden, main_gpu, only
 from detect.visible import choose
+from tests.detect import machine_files
+from tests.detect.models import MODELS
 
 
 def card(library: str, at: int, uuid: str | None = None, visible: str | None = None) -> Device:
@@ -47,3 +52,25 @@ def test_a_worker_on_the_cpu_sees_no_card_that_it_would_open_for_nothing() -> No
     assert hidden([card("ROCm", 0)]) == {"HIP_VISIBLE_DEVICES": "-1"}
     assert hidden([card("Vulkan", 0), card("", 0)]) == {}
     assert choose("-1", ["GPU-a"]) == ()
+
+
+def test_a_worker_sees_no_card_of_another_library_since_llama_cpp_counts_all_in_one_list() -> None:
+    cuda, vulkan, rocm = card("CUDA", 0, "GPU-a"), card("Vulkan", 1), card("ROCm", 0, "GPU-b")
+    assert only([vulkan], [cuda, vulkan]) == {
+        "CUDA_VISIBLE_DEVICES": "-1", "GGML_VK_VISIBLE_DEVICES": "1",
+    }  # fmt: skip
+    assert only([cuda], [cuda, rocm]) == {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": "GPU-a",
+        "HIP_VISIBLE_DEVICES": "-1",
+    }
+    assert only([cuda], [cuda, vulkan]) == env_for([cuda])
+    here = detect(RecordedHost(machine_files.record("mixed_amd_nvidia")))
+    hides = [worker.env["CUDA_VISIBLE_DEVICES"] for worker in plan(here, MODELS["4b"]).workers]
+    assert hides == ["-1", here.devices[0].uuid]
+
+
+def test_a_worker_that_left_the_gpu_comes_back_without_opening_one() -> None:
+    assert closed(env_for([card("CUDA", 0, "GPU-a")])) == {"CUDA_VISIBLE_DEVICES": "-1"}
+    assert closed(env_for([card("ROCm", 0, "GPU-a")])) == {"HIP_VISIBLE_DEVICES": "-1"}
+    assert closed(env_for([card("Vulkan", 0)])) == {}

@@ -151,7 +151,7 @@ def planned(**more: object) -> PlannedWorker:
 
 
 def test_out_of_memory_steps_down_three_times_and_each_is_told() -> None:
-    worker, told = planned(), []
+    worker, told = planned(env={"CUDA_VISIBLE_DEVICES": "GPU-a"}), []
     for attempt in range(1, RETRIES_MAX + 1):
         step = step_down(worker, attempt, 37)
         assert step is not None
@@ -163,6 +163,7 @@ def test_out_of_memory_steps_down_three_times_and_each_is_told() -> None:
         "the CPU instead of the GPU",
     ]
     assert worker.gpu_layers == 0
+    assert worker.env == {"CUDA_VISIBLE_DEVICES": "-1"}
     assert step_down(worker, RETRIES_MAX + 1, 37) is None
 
 
