@@ -15,9 +15,10 @@ def install_line(device: Device) -> str:
 
 
 def _build_line(flag: str) -> str:
+    """Pip's own option and not the variable CMAKE_ARGS: each shell writes that in another way."""
     return (
-        f'CMAKE_ARGS="-DGGML_{flag}=on" pip install --force-reinstall --no-cache-dir '
-        "--no-binary llama-cpp-python llama-cpp-python"
+        "pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python "
+        f"llama-cpp-python -C cmake.args=-DGGML_{flag}=on"
     )
 
 
@@ -28,7 +29,7 @@ def llamacpp_line(platform: Platform) -> str:
 
 def mlx_line(system: str) -> str:
     """The command that installs the engine mlx; `system` as in sys.platform or a Platform's."""
-    return MLX_LINE if system in {"darwin", "macos"} else f"{MLX_LINE} 'mlx[cpu]'"
+    return MLX_LINE if system in {"darwin", "macos"} else f'{MLX_LINE} "mlx[cpu]"'
 
 
 def engine_line(platform: Platform) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from detect.model import Model
     from detect.placement import Plan
     from detect.record import Record
+    from detect.settings import Settings
 
 Root = Annotated[
     str,
@@ -86,13 +87,9 @@ def plan(
     """
     import os
 
-    from detect import forms, home, loads, settings
+    from detect import home, loads, settings
     from detect.confirm import settled
     from detect.placement.asked import limits_of
-
-    if exact and root:
-        because = "llama.cpp can lay out a load on this machine only"
-        raise wrong("--exact with --root", because, "leave --exact out")
 
     flags = {
         "model": model,
@@ -105,19 +102,39 @@ def plan(
         "integrated": integrated,
     }
     chosen = settings.load(home.find(), os.environ, flags)
+    _refuse_unplanned(chosen, exact=bool(exact and root))
     limits = limits_of(chosen, seed_variation=not no_seed_variation)
     known = model_facts(chosen.model, chosen.engine)
     here = _facts(_answers(root))
-    if root and chosen.engine == "auto":  # by what that machine has installed
-        there = forms.engine_of(chosen.model, [one.name for one in here.engines])
-        known = model_facts(chosen.model, there)
-    if not root:
+    if root:
+        known = _as_there(chosen, known, here)
+    else:
         limits = loads.with_known(limits, home.find(), known)
     got = settled(here, known, limits, exact=False if root else exact)
     _show(got, known, json)
     if got.error:
         code = Exit.USAGE if got.fault == "usage" else Exit.NO_ROOM
         raise Failure(got.error, "", got.hint, code)
+
+
+def _refuse_unplanned(chosen: "Settings", *, exact: bool) -> None:
+    """`exact`: whether a recorded machine shall be asked exactly. Raises Failure."""
+    if exact:
+        because = "llama.cpp can lay out a load on this machine only"
+        raise wrong("--exact with --root", because, "leave --exact out")
+    if chosen.engine == "scripted" or chosen.model.startswith("scripted:"):
+        because = "it loads no model: up starts as many workers and slots as are set"
+        raise wrong("the engine scripted is not planned", because, "--engine auto --model MODEL")
+
+
+def _as_there(chosen: "Settings", known: "Model", there: "Machine") -> "Model":
+    """The model in the form that the engine of a recorded machine loads."""
+    from detect import forms
+
+    if chosen.engine != "auto":
+        return known
+    engine = forms.engine_of(chosen.model, [one.name for one in there.engines])
+    return model_facts(chosen.model, engine)
 
 
 def _show(got: "Plan", known: "Model", json: bool) -> None:

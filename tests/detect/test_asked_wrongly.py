@@ -169,7 +169,7 @@ def test_what_would_divide_a_model_of_mlx_is_said_to_be_left_out(limits: dict[st
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("nvidia_rtx4090", "pip install mlx-lm 'mlx[cpu]'"), ("apple_rosetta", "pip install mlx-lm")],
+    [("nvidia_rtx4090", 'pip install mlx-lm "mlx[cpu]"'), ("apple_rosetta", "pip install mlx-lm")],
 )
 def test_a_folder_without_mlx_is_refused_with_the_line_for_this_system(name, line) -> None:
     got = plan(msgspec.structs.replace(machine(name), engines=()), MODELS["4b-mlx"])

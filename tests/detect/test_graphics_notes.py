@@ -1,12 +1,14 @@
 """Graphics that something keeps from use: closed or missing device nodes, variables, no driver."""
 
+import re
 from typing import Any
 
 import msgspec
 import pytest
 
+from detect.advice import install_line
 from detect.doctor import Seen, examine
-from detect.facts import Machine
+from detect.facts import Device, Machine
 from detect.host import RecordedHost
 from detect.machine import detect
 from detect.record import Probed, Unread
@@ -68,3 +70,9 @@ def test_a_card_without_any_engine_comes_with_the_line_that_installs_one() -> No
     wrong = [c for c in examine(machine(probes={}), Seen()) if c.state == "warn"]
     assert {check.group for check in wrong} >= {"engine", "gpu"}
     assert [check for check in wrong if not check.fix] == []
+
+
+@pytest.mark.parametrize("vendor", ["nvidia", "amd", "intel", "apple", "qualcomm"])
+def test_the_line_that_builds_the_engine_is_one_that_every_shell_takes(vendor: Any) -> None:
+    line = install_line(Device("d", vendor, "X", "discrete", "ready"))
+    assert re.fullmatch(r"pip install [\w ./=-]+ -C cmake\.args=-DGGML_[A-Z]+=on", line)

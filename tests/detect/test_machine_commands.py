@@ -116,6 +116,8 @@ def test_plan_says_why_on_a_terminal_of_words(tmp_path: Path) -> None:
         (("--slots", "1000"), 2, "slots takes 1 to 64"),
         (("--gpu-layers", "9"), 2, "no GPU that can be used"),
         (("--context", "1000000"), 2, "trained for"),
+        (("--engine", "scripted"), 2, "the engine scripted is not planned"),
+        (("--model", "scripted:numbers"), 2, "the engine scripted is not planned"),
     ],
 )
 def test_what_cannot_be_planned_ends_with_its_code(
