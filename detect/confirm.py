@@ -5,13 +5,14 @@ and caches are exact already, and a difference there means a family that the tab
 Where the corrected sums no longer fit, the plan is made again with that much less room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from detect.facts import Machine
 from detect.model import Model
-from detect.placement import plan
+from detect.placement import pin, plan
+from detect.placement.budget import MAIN_MEMORY
 from detect.placement.engines import SMALL_PARAMETERS
 from detect.placement.result import Limits, Plan, PlannedWorker, Sum
 from detect.placement.words import total
@@ -126,8 +127,7 @@ def load_of(worker: PlannedWorker) -> Load:
 
 def corrected(machine: Machine, model: Model, worker: PlannedWorker, told: Simulated) -> Confirmed:
     """The worker with llama.cpp's compute buffers in its sums. Pure."""
-    names = {device.engine_name: device.engine_name for device in machine.devices}
-    sums = tuple(_row(row, told, names) for row in worker.sums)
+    sums = tuple(_row(row, told, _called(machine, worker)) for row in worker.sums)
     notes = []
     caches = sum(row.cache_bytes for row in worker.sums)
     if abs(caches - told.kv_bytes) > SURPRISE_BYTES:
@@ -142,11 +142,24 @@ def corrected(machine: Machine, model: Model, worker: PlannedWorker, told: Simul
     return Confirmed(msgspec.structs.replace(worker, sums=sums), tuple(notes))
 
 
-def _row(row: Sum, told: Simulated, names: dict[str, str]) -> Sum:
+def _called(machine: Machine, worker: PlannedWorker) -> dict[str, str]:
+    """What llama.cpp calls each place's device in the worker: pinned ones are counted from 0."""
+    known = {device.id: device for device in machine.devices}
+    devices = [known[one] for one in worker.devices]
+    pinned = bool(pin.env_for(devices))
+    return {
+        device.engine_name or device.name: f"{device.library}{at}" if pinned else device.engine_name
+        for at, device in enumerate(devices)
+    }
+
+
+def _row(row: Sum, told: Simulated, called: Mapping[str, str]) -> Sum:
     """One place's sum with the buffer that llama.cpp gives it."""
+    if row.place in called:
+        real = told.compute_bytes.get(called[row.place])
+        return row if real is None else msgspec.structs.replace(row, compute_bytes=real)
+    if row.place != MAIN_MEMORY:
+        return row  # a card of the split without a layer
+    names = called.values()
     host = sum(size for name, size in told.compute_bytes.items() if name not in names)
-    real = told.compute_bytes.get(row.place, None if row.place in names else host)
-    if real is None:
-        return row
-    outputs = told.output_bytes if row.place not in names else 0
-    return msgspec.structs.replace(row, compute_bytes=real + outputs)
+    return msgspec.structs.replace(row, compute_bytes=host + told.output_bytes)

@@ -135,3 +135,40 @@ def test_a_size_that_was_measured_needs_no_simulation(tmp_path: Path) -> None:
     got = settled(HERE, known, Limits(measured={name: 1 << 30}), exact=True)
     assert got.workers[0].sums[0].total_bytes == 1 << 30
     assert not any("own layout" in reason for reason in got.reasons)
+
+
+def test_a_worker_that_sees_one_card_of_two_is_told_by_the_name_that_it_has_there() -> None:
+    """Pinned to CUDA1 alone, llama.cpp calls that card CUDA0."""
+    machine = detect(RecordedHost(machine_files.record("nvidia_two_3090")))
+    cache = plan(machine, MODELS["4b"]).workers[0].sums[0].cache_bytes
+    told = Simulated(
+        MODELS["4b"].weight_bytes, cache, 0, 0, {"CUDA0": 3 << 30, "CUDA_Host": 5 << 20}
+    )
+    for worker in plan(machine, MODELS["4b"]).workers:
+        card, main = corrected(machine, MODELS["4b"], worker, told).worker.sums
+        assert (card.compute_bytes, main.compute_bytes) == (3 << 30, 5 << 20)
+
+
+def test_a_slice_that_the_engine_has_no_name_for_is_corrected_too() -> None:
+    machine = detect(RecordedHost(machine_files.record("nvidia_a100_mig")))
+    *_, worker = plan(machine, MODELS["4b"]).workers
+    told = Simulated(
+        MODELS["4b"].weight_bytes, worker.sums[0].cache_bytes, 0, 0, {"CUDA0": 3 << 30}
+    )
+    assert corrected(machine, MODELS["4b"], worker, told).worker.sums[0].compute_bytes == 3 << 30
+
+
+def test_cards_of_a_split_are_counted_in_the_order_in_which_the_worker_sees_them() -> None:
+    machine = detect(RecordedHost(machine_files.record("nvidia_two_3090_70b")))
+    large, small = machine.devices[:2]
+    small = msgspec.structs.replace(small, free_bytes=20 << 30, engine_name="CUDA0")
+    large = msgspec.structs.replace(large, engine_name="CUDA1")
+    machine = msgspec.structs.replace(machine, devices=(small, large))
+    (worker,) = plan(machine, MODELS["32b"], Limits(context_tokens=4096)).workers
+    assert worker.devices == (large.id, small.id)
+    cache = sum(row.cache_bytes for row in worker.sums)
+    sizes = {"CUDA0": 1 << 30, "CUDA1": 2 << 30}
+    told = Simulated(MODELS["32b"].weight_bytes, cache, 0, 0, sizes)
+    got = corrected(machine, MODELS["32b"], worker, told).worker
+    by_place = {row.place: row.compute_bytes for row in got.sums}
+    assert (by_place["CUDA1"], by_place["CUDA0"]) == (1 << 30, 2 << 30)
