@@ -51,7 +51,7 @@ def check(
         )
     if limits.slots and limits.slots > 1 and not limits.seed_variation:
         notes.append(
-            f"--no-seed-variation gives each worker one slot; --slots {limits.slots} is left"
+            f"--no-seed-variation gives each worker one slot; --slots {limits.slots} is left out"
         )
     return limits, tuple(notes), None
 

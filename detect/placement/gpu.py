@@ -162,27 +162,36 @@ def smaller(case: Case) -> Found | list[Refused]:
 def partly(case: Case) -> Found | list[Refused]:
     """As many of the last layers as the best device holds; the rest in main memory."""
     refused = []
-    # A layer on the GPU is worth more than a long context, so the least context is taken.
-    least = contexts(case.model, case.limits)[1]
-    load = _load(case, msgspec.structs.replace(case.wish, context_tokens=least))
+    whole, least = (
+        _load(case, msgspec.structs.replace(case.wish, context_tokens=context))
+        for context in contexts(case.model, case.limits)
+    )
     for room in case.rooms:
         if room.device is None or room.device.unified:
             continue  # one memory: what does not fit as a whole does not fit in parts
-        worker = _partial(case, load, room)
+        # A layer on the GPU is worth more than a long context, so the least context is taken.
+        worker = _experts_beside(case, (whole, least), room) or _partial(case, least, room)
         if worker is not None:
             return _partial_found(case, worker, room)
-        rest = attempts.beside(case.model, load, case.main, 1)
-        here = attempts.on_device(case.model, load, room, 1)
+        rest = attempts.beside(case.model, least, case.main, 1)
+        here = attempts.on_device(case.model, least, room, 1)
         refused.append(refusal(f"part of the layers on {_name(room)}", (here, rest)))
     return refused
 
 
-def _partial(case: Case, load: Load, room: Room) -> PlannedWorker | None:
-    if case.limits.keep_experts and any(layer.expert_bytes for layer in case.model.layers):
+def _experts_beside(case: Case, loads: Sequence[Load], room: Room) -> PlannedWorker | None:
+    """All layers there but for their experts, with the first of these loads that fits so."""
+    if not case.limits.keep_experts or not any(one.expert_bytes for one in case.model.layers):
+        return None
+    for load in loads:
         layers = attempts.layers_that_fit(case.model, load, room, case.main, experts_stay=True)
         if layers == case.model.offloadable:
             worker = _with_layers(case, load, room, layers, experts_stay=True)
             return msgspec.structs.replace(worker, experts_in_main_memory=True)
+    return None
+
+
+def _partial(case: Case, load: Load, room: Room) -> PlannedWorker | None:
     layers = attempts.layers_that_fit(case.model, load, room, case.main)
     return _with_layers(case, load, room, layers) if layers else None
 

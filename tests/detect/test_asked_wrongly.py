@@ -111,7 +111,7 @@ def test_more_workers_than_devices_hold_the_weights_several_times() -> None:
 def test_without_seed_variation_each_worker_has_one_slot() -> None:
     got = asked("nvidia_two_3090", seed_variation=False, slots=8)
     assert {worker.slots for worker in got.workers} == {1}
-    assert any("--no-seed-variation" in warning for warning in got.warnings)
+    assert any("--slots 8 is left out" in warning for warning in got.warnings)
 
 
 def test_an_integrated_gpu_is_used_when_asked_for() -> None:

@@ -76,3 +76,10 @@ def test_a_plan_with_experts_beside_is_laid_out_by_llama_cpp(tmp_path: Path) -> 
     got = confirm(here, known, beside)
     assert got.error == ""
     assert got.worker.sums[0].weight_bytes == known.weight_bytes
+
+
+def test_a_context_that_fits_beside_the_experts_is_not_made_smaller() -> None:
+    machine = detect(RecordedHost(machine_files.record("nvidia_moe_experts")))
+    got = plan(machine, MODELS["30b-a3b"], limits_of(Settings()))
+    assert [worker.context_tokens for worker in got.workers] == [4096]
+    assert not any("made smaller" in reason for reason in got.reasons)
