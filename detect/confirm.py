@@ -89,7 +89,11 @@ def _short(
 ) -> dict[str, int]:
     """What each place lacks, by device id or "host"; workers that share it lack it as often."""
     alike = sum(one.devices == workers[at].devices for one in workers)
-    ids = {device.engine_name or device.name: device.id for device in machine.devices}
+    ids = {
+        device.engine_name or device.name: device.id  # slices of one card have the same name
+        for device in machine.devices
+        if device.id in workers[at].devices
+    }
     return {
         ids.get(row.place, "host"): alike * (row.total_bytes - row.budget_bytes)
         for row in checked.worker.sums

@@ -158,6 +158,20 @@ def test_a_slice_that_the_engine_has_no_name_for_is_corrected_too() -> None:
     assert corrected(machine, MODELS["4b"], worker, told).worker.sums[0].compute_bytes == 3 << 30
 
 
+def test_the_slice_that_lacks_room_is_the_one_that_was_laid_out() -> None:
+    machine = detect(RecordedHost(machine_files.record("nvidia_a100_mig")))
+    second = machine.devices[-1]
+    third = msgspec.structs.replace(second, id="MIG-3", uuid="MIG-3")
+    machine = msgspec.structs.replace(machine, devices=(*machine.devices, third))
+    workers = plan(machine, MODELS["4b"]).workers
+    at = next(at for at, worker in enumerate(workers) if worker.devices == (second.id,))
+    told = Simulated(
+        MODELS["4b"].weight_bytes, workers[at].sums[0].cache_bytes, 0, 0, {"CUDA0": 90 << 30}
+    )
+    lacking = _short(machine, workers, at, corrected(machine, MODELS["4b"], workers[at], told))
+    assert list(lacking) == [second.id]
+
+
 def test_cards_of_a_split_are_counted_in_the_order_in_which_the_worker_sees_them() -> None:
     machine = detect(RecordedHost(machine_files.record("nvidia_two_3090_70b")))
     large, small = machine.devices[:2]
