@@ -5,6 +5,8 @@ A node of the topology is a GPU when it has a vendor, a device and a render mino
 Source: Linux drivers/gpu/drm/amd/amdkfd/kfd_topology.c, amdgpu_vram_mgr.c, amdgpu_gtt_mgr.c.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from detect.digits import digits
@@ -19,8 +21,13 @@ KFD = "/dev/kfd"
 TOPOLOGY = "/sys/class/kfd/kfd/topology/nodes"
 
 
-def read_amd(host: Host) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
-    """List the AMD GPUs that the kernel drives, their memory, and what keeps us from them."""
+def read_amd(
+    host: Host, vulkan: Sequence[str | None] = ()
+) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
+    """List the AMD GPUs that the kernel drives, their memory, and what keeps us from them.
+
+    `vulkan` holds the addresses of those that the engine reaches without HIP.
+    """
     found, minors = [], []
     for name in host.names(TOPOLOGY)[:NODES_MAX]:
         facts = parse_properties(text_of(host, f"{TOPOLOGY}/{name}/properties") or "")
@@ -33,7 +40,7 @@ def read_amd(host: Host) -> tuple[tuple[Device, ...], tuple[Note, ...]]:
     notes = _node_notes(host, minors)
     if isinstance(host.read(KFD), Unread):
         found = [msgspec.structs.replace(device, state="denied") for device in found]
-    shown = _apply_visible(host, found)
+    shown = _apply_visible(host, found, vulkan)
     hidden = sum(device.state == "hidden" for device in shown)
     if hidden:
         names = [name for name in (*ROCM_VARIABLES, "CUDA_VISIBLE_DEVICES") if name in host.env]
@@ -141,8 +148,13 @@ def _state(host: Host, minor: int) -> DeviceState:
     return "denied" if isinstance(host.read(f"/dev/dri/renderD{minor}"), Unread) else "ready"
 
 
-def _apply_visible(host: Host, found: list[Device]) -> tuple[Device, ...]:
-    left = {found[at].id for at in rocm(host.env, [device.uuid for device in found])}
+def _apply_visible(
+    host: Host, found: list[Device], vulkan: Sequence[str | None]
+) -> tuple[Device, ...]:
+    uuids = [device.uuid for device in found]
+    left = {found[at].id for at in rocm(host.env, uuids)}
+    without_hip = (found[at] for at in rocm(host.env, uuids, hip=False))
+    left |= {device.id for device in without_hip if device.pci in vulkan}
     return tuple(
         device
         if device.id in left or device.state != "ready"

@@ -39,7 +39,7 @@ def detect(host: Host) -> Machine:
     shared = ggml.integrated(llamacpp)
     cards, cuda = pci.read_cards(host), ggml.addresses(llamacpp, "CUDA")
     nvidia_devices, nvidia_notes = nvidia.read_nvidia(host, cards, shared, cuda)
-    amd_devices, amd_notes = amd.read_amd(host)
+    amd_devices, amd_notes = amd.read_amd(host, ggml.addresses(llamacpp, "Vulkan"))
     apple_devices, mlx, apple_notes = apple.read_apple(host)
     devices = ggml.join((*nvidia_devices, *amd_devices, *apple_devices), llamacpp)
     devices = tuple(ggml.named(device, host.env) for device in devices)

@@ -55,12 +55,17 @@ def _position(entry: str, uuids: Sequence[str | None]) -> int | None:
     return hits[0] if len(hits) == 1 else None
 
 
-def rocm(env: Mapping[str, str], uuids: Sequence[str | None]) -> tuple[int, ...]:
-    """Positions left after every ROCm variable, and CUDA's, which HIP reads as well."""
+def rocm(
+    env: Mapping[str, str], uuids: Sequence[str | None], *, hip: bool = True
+) -> tuple[int, ...]:
+    """Positions left after every ROCm variable, and CUDA's, which HIP reads as well.
+
+    `hip`: whether that matters; Vulkan reads no variable of CUDA.
+    """
     left = tuple(range(len(uuids)))
     for name in ROCM_VARIABLES:
         left = tuple(left[at] for at in choose(env.get(name), [uuids[at] for at in left]))
-    if "HIP_VISIBLE_DEVICES" not in env:
+    if hip and "HIP_VISIBLE_DEVICES" not in env:
         left = tuple(
             left[at] for at in choose(env.get("CUDA_VISIBLE_DEVICES"), [uuids[at] for at in left])
         )

@@ -1,11 +1,14 @@
 """The engine's devices and the vendors' joined: the same card counts once."""
 
+import msgspec
 import pytest
 
 from detect.facts import Device, Engine, EngineDevice
 from detect.ggml import join, read_llamacpp
-from detect.host import LiveHost
+from detect.host import LiveHost, RecordedHost
+from detect.machine import detect
 from detect.record import Probed
+from tests.detect import machine_files
 
 GIB = 1 << 30
 CARD = Device(
@@ -113,3 +116,19 @@ def test_a_difference_that_no_context_makes_is_none(free: float, believed: int) 
     assert (device.free_bytes, device.context_bytes) == (believed * GIB, None)
     (device,) = join([CARD], engine(seen("Vulkan", free=10.5)))
     assert (device.free_bytes, device.context_bytes) == (10.5 * GIB, None)
+
+
+@pytest.mark.parametrize(
+    ("env", "state"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "GPU-00000001-1111-2222-3333-444444444444"}, "ready"),
+        ({"HIP_VISIBLE_DEVICES": "-1"}, "hidden"),
+    ],
+)
+def test_cudas_variable_hides_no_card_that_is_reached_through_vulkan(
+    env: dict[str, str], state: str
+) -> None:
+    told = machine_files.record("mixed_amd_nvidia")
+    found = detect(RecordedHost(msgspec.structs.replace(told, env=env)))
+    (card,) = (device for device in found.devices if device.vendor == "amd")
+    assert (card.library, card.state) == ("Vulkan", state)
