@@ -6,6 +6,7 @@ from detect.pci import PciCard
 
 LLAMACPP_LINE = "pip install llama-cpp-python"
 MLX_LINE = "pip install mlx-lm"
+ARM_PYTHON = "make the environment again with an arm64 Python: arch -arm64 python3 -m venv"
 CMAKE = {"nvidia": "CUDA", "amd": "HIP", "intel": "VULKAN", "apple": "METAL", "qualcomm": "OPENCL"}
 
 
@@ -30,6 +31,15 @@ def llamacpp_line(platform: Platform) -> str:
 def mlx_line(system: str) -> str:
     """The command that installs the engine mlx; `system` as in sys.platform or a Platform's."""
     return MLX_LINE if system in {"darwin", "macos"} else f'{MLX_LINE} "mlx[cpu]"'
+
+
+def mlx_hint(platform: Platform) -> str:
+    """How to come to the engine mlx here; neither Intel Macs nor Android have a package of it."""
+    if "rosetta" in platform.traits:
+        return ARM_PYTHON
+    if platform.system == "android" or (platform.system, platform.machine) == ("macos", "x86_64"):
+        return "name a .gguf form of the model: MLX has no package for this system"
+    return mlx_line(platform.system)
 
 
 def engine_line(platform: Platform) -> str:

@@ -16,7 +16,9 @@ def read_apple(host: Host) -> tuple[tuple[Device, ...], Engine | None, tuple[Not
     if host.about.sys_platform == "linux":
         told = host.probe("mlx").value or {}
         return (), _engine(told, gpu=False), ()
-    if host.about.sys_platform != "darwin" or sysctl(host, "hw.optional.arm64") != "1":
+    # An Intel Python under Rosetta runs on this chip; MLX has no package for it (told elsewhere).
+    native = host.about.machine == "arm64" and sysctl(host, "hw.optional.arm64") == "1"
+    if host.about.sys_platform != "darwin" or not native:
         return (), None, ()
     probed = host.probe("mlx")
     value = probed.value or {}

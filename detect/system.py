@@ -1,6 +1,7 @@
 """Which system this is, and the traits that change what the other readers may believe."""
 
 from detect import android
+from detect.advice import ARM_PYTHON
 from detect.facts import Note, Platform, System
 from detect.host import Host, text_of
 
@@ -105,7 +106,7 @@ def _notes(facts: Platform) -> tuple[Note, ...]:
                 "system",
                 "warn",
                 "this Python is an Intel build running under Rosetta: no Metal, half the speed",
-                "make the environment again with an arm64 Python: arch -arm64 python3 -m venv",
+                ARM_PYTHON,
             )
         )
     if "proot" in facts.traits:

@@ -5,7 +5,7 @@ library; else a shorter context, quantised keys and values, fewer slots; else pa
 else the processors; else a refusal with the sums. Fit is a filter, the order is the preference.
 """
 
-from detect.advice import llamacpp_line, mlx_line
+from detect.advice import llamacpp_line, mlx_hint
 from detect.facts import Machine
 from detect.model import Model
 from detect.placement import cpu, gpu, mlx
@@ -75,9 +75,7 @@ def _missing_engine(machine: Machine, model: Model, limits: Limits) -> Plan | No
     if machine.engine(wanted) is None:
         return Plan(
             error=f"the engine {wanted}, which {model.form.upper()} models need, is not installed",
-            hint=mlx_line(machine.platform.system)
-            if wanted == "mlx"
-            else llamacpp_line(machine.platform),
+            hint=mlx_hint(machine.platform) if wanted == "mlx" else llamacpp_line(machine.platform),
             fault="engine",
         )
     return None

@@ -5,12 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from detect.advice import ARM_PYTHON
 from detect.facts import Machine
 from detect.host import RecordedHost
 from detect.machine import detect
 from detect.placement import Limits, Plan, plan
 from tests.detect import machine_files
 from tests.detect.models import MODELS
+
+NO_MLX = "name a .gguf form of the model: MLX has no package for this system"
 
 
 def machine(name: str) -> Machine:
@@ -169,7 +172,13 @@ def test_what_would_divide_a_model_of_mlx_is_said_to_be_left_out(limits: dict[st
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("nvidia_rtx4090", 'pip install mlx-lm "mlx[cpu]"'), ("apple_rosetta", "pip install mlx-lm")],
+    [
+        ("nvidia_rtx4090", 'pip install mlx-lm "mlx[cpu]"'),
+        ("apple_m1_16", "pip install mlx-lm"),
+        ("apple_rosetta", ARM_PYTHON),
+        ("apple_intel_mac", NO_MLX),
+        ("termux_py314", NO_MLX),
+    ],
 )
 def test_a_folder_without_mlx_is_refused_with_the_line_for_this_system(name, line) -> None:
     got = plan(msgspec.structs.replace(machine(name), engines=()), MODELS["4b-mlx"])
@@ -241,3 +250,9 @@ def test_fewer_workers_than_asked_for_say_why() -> None:
     got = asked("nvidia_two_3090", gpu_layers=30, workers=2)
     assert len(got.workers) == 1
     assert "--workers 2: one is planned, which divides the model between places" in got.warnings
+
+
+def test_under_rosetta_nobody_is_sent_for_a_package_that_is_not_there() -> None:
+    fixes = [note.fix for note in machine("apple_rosetta").notes]
+    assert ARM_PYTHON in fixes
+    assert "pip install mlx-lm" not in fixes
