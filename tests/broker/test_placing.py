@@ -70,4 +70,4 @@ def test_after_three_steps_nothing_is_made_smaller() -> None:
     changes = [placing.killed_for_memory(W1, "oom_kill") for _ in range(RETRIES_MAX + 1)]
     assert None not in changes[:-1]
     assert changes[-1] is None
-    assert started(placing, W1).planned.env == {}
+    assert placing.start_of(W1).env == {"CUDA_VISIBLE_DEVICES": "-1"}  # it opens no card
