@@ -6,7 +6,7 @@ from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX, extract
 from broker.voting.answers.jsontext import fenced, find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
-from broker.voting.answers.number import NUMBER
+from broker.voting.answers.number import NUMBER, whole_number
 from broker.voting.answers.schema import Schema
 from broker.voting.answers.thought import without_thought
 from broker.voting.rules import Rules
@@ -85,7 +85,7 @@ def of_vote(text: str) -> str:
     text = text[-LOOKED_AT["json"] :].strip()
     box = last_box(text)
     if box is not None:
-        return "number" if NUMBER.fullmatch(box) else "latex"
+        return "number" if whole_number(box) else "latex"
     if "```" in text:
         return "json" if fenced(text) else "code"
     if text[:1] in "{[" and find_json(text):
