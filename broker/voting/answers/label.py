@@ -20,7 +20,7 @@ LEAD_IN = re.compile(
     r"(?:i think )?(?:the )?(?:label|class|classification|category|sentiment|emotion|intent|topic|"
     r"type|language|relation|relationship|stance|prediction|result|output|verdict)"
     r"(?: (?:of|for|in) (?:the|this) \w{1,30}){0,2}(?: is:?|\"?:)[\W_]+(?=\w)"
-    r"|i(?: would|['’]d)? classify (?:this|it)(?: \w{1,20})? as (?:an? )?"
+    r"|(?:i(?: would|['’]d)? classify (?:this|it|the)(?: \w{1,20})?|it is classified) as (?:an? )?"
     r"|(?:this \w{1,30} is|this is|it is|it's) (?:an? )?(?=\S{1,60}$)"
 )
 """What some voters write before a label that others write alone; of folded text. Only what names no

@@ -73,6 +73,9 @@ FOR_SURE = re.compile(r"\s?%?\s?(?:sure|certain|confident|confidence|certainty)\
 BEFORE_CHARS = 40
 """What of the words before a number is looked at."""
 
+BRACKETED = re.compile(r"(\d%?(?:\s[A-Za-z]{1,15}){0,2})\s\([^()\n]{1,60}\)[.\s]{0,4}\Z")
+"""What explains the last number of a text: "36 eggs (3 dozen)"."""
+
 SPACED_RANGE = re.compile(
     r"(^[^\d(*/+^]{0,20}[\d.,]{1,12}%?)\s(?:-|to)\s(?=[$€£¥]?\d[\d.,%]{0,12}(?!\s?[-+*/^\d.,%]))"
 )
@@ -162,6 +165,8 @@ def _last(text: str) -> str | None:
     bold = _bold(text[-BOLD_CHARS:])
     if bold is not None:
         return bold
+    if ")" in text[-5:]:
+        text = BRACKETED.sub(r"\1", text)
     parts = (text[-200:], _around_last_digit(text), text)
     for part in parts:
         last = next(_from_last(part), None)
