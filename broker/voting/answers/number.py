@@ -14,7 +14,7 @@ from broker.voting.answers.numerals import plain, spelled
 STARTS = r"(?<![\d^])(?<!\^\{)(?=[$€£¥−–-]{0,3}\s?[.\d])"
 MONEY = r"(?P<money>(?=[-−–]?[$€£¥])|(?<=USD\s|EUR\s|GBP\s))?"
 SIGN = r"[$€£¥]?(?P<sign>(?<![\w.)\]}%])[-−–](?=[$€£¥.\d]))?[$€£¥]?\s?"
-SIDE = r"(?:\d{1,3}(?:,\d{3}){1,4}(?!\d)|\d{1,9}(?:\.\d{1,9})?)"
+SIDE = r"(?:\d{1,3}(?:,\d{3}){1,4}(?!\d)|\d{1,15}(?:\.\d{1,9})?)"
 RANGE = (
     rf"(?P<low>{SIDE})(?:%|(?P<lows>[kKMB])(?=.\W?[\d.]{{1,9}}[kKMB]))?(?:\s?[–—]\s?|[-~])[$€£¥]?"
     rf"(?P<high>-?{SIDE})(?![\d_^/-]|\*(?!\*)|\*\*\w|[.,]\d|[A-Za-z]\d|[ijxyz]\b)"
