@@ -139,6 +139,9 @@ def _check(answer_type: str, answer: Known, choices: Sequence[str], where: str) 
         raise wrong(
             f"{where}: {known(answer)!r} is none of its choices", there_is, "correct that line"
         )
+    if not choices and answer_type != "auto" and extract(known(answer), answer_type) is None:
+        seen = f"{where}: {known(answer)!r} is no {answer_type}"
+        raise wrong(seen, "no vote could be right", "correct that line")
 
 
 def _check_votes(votes: Sequence[Sample], where: str) -> None:
@@ -154,4 +157,6 @@ def _decoded(decoder: msgspec.json.Decoder[T], line: bytes, where: str, example:
     try:
         return decoder.decode(line)
     except (ValueError, RecursionError) as error:
-        raise wrong(f"{where} cannot be read", str(error), f"write it as {example}") from None
+        raise wrong(
+            f"{where} cannot be read", str(error), f"write each line as {example}"
+        ) from None

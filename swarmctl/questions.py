@@ -135,5 +135,5 @@ def _question(
     try:
         read = decoder.decode(line)
     except (ValueError, RecursionError) as error:
-        raise wrong(f"{where} is no question", str(error), f"write it as {LINE}") from None
+        raise wrong(f"{where} is no question", str(error), f"write each line as {LINE}") from None
     return Question(number if read.id is None else read.id, checked(read.prompt, where))

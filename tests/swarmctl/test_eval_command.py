@@ -159,6 +159,7 @@ def test_what_is_recorded_is_read_back(tmp_path):
         ("[" * 100_000, "line 1 of"),
         ('{"prompt": "x", "answer": " "}', "an empty answer"),
         ('{"prompt": "x", "answer": "c", "choices": ["a", "b"]}', "'c' is none of its choices"),
+        ('{"prompt": "x", "answer": "many", "answer_type": "number"}', "'many' is no number"),
     ],
 )
 def test_a_mistake_in_a_file_is_told_with_its_line(line, why, tmp_path):

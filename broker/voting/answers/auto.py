@@ -6,7 +6,7 @@ from broker.voting.answers.extraction import LOOKED_AT, TEXT_CHARS_MAX, extract
 from broker.voting.answers.jsontext import fenced, find_json
 from broker.voting.answers.label import LABEL_CHARS_MAX
 from broker.voting.answers.marked import after_marker, last_box
-from broker.voting.answers.number import NUMBER
+from broker.voting.answers.number import NUMBER, whole_number
 from broker.voting.answers.schema import Schema
 from broker.voting.answers.thought import without_thought
 from broker.voting.rules import Rules
@@ -42,16 +42,27 @@ QUANTITIES = (
 VAGUE = "average|change|difference|product|rate|time|value|volume|weight"
 """These are asked for in words too ("the value of friendship"): only with a digit in the prompt."""
 
+HOW = (
+    r"(?:\?\s[^?\n]{0,20}\b(?:step by step|show|think|answer (?:briefly|only|with)|reply|explain|"
+    r"reason)\b[^?\n]{0,60})"
+)
+"""A sentence behind the question that says how to answer it."""
+
+ENDS = rf"\b[^.?!\n]{{0,120}}(?:{HOW}|[.?])?\s*$"
+SUM = (
+    r"\bwhat(?:['’]s| is)\s[$(-]{0,2}\d[\d.,]{0,20}\)?\s?(?:%|percent|plus|minus|times|divided|"
+    r"multiplied|squared|cubed|to the power|[-+*/×÷^x]\s?\d)"
+)
+"""As in "What is 15% of 80?"."""
+
 WHAT = r"\b(?:what|find)\b[^.?!\n]{0,60}\b"
 NUMBER_ASKED = re.compile(
     r"\bhow (?:many|much|old|far|long|tall|fast|big|heavy)\b"
-    rf"|{WHAT}(?:{QUANTITIES})\b[^.?!\n]{{0,120}}[.?]?\s*$"
+    rf"|{WHAT}(?:{QUANTITIES}){ENDS}|{SUM}"
     r"|\bcalculate\b|\bcompute (?:the|what|how|its|\W)|\bevaluate\b(?=[^.?!\n]{0,80}[\d$\\])|####",
     re.IGNORECASE,
 )
-VAGUELY_ASKED = re.compile(
-    rf"{WHAT}(?:{VAGUE})\b[^.?!\n]{{0,120}}[.?]?\s*$|\bcompute\b", re.IGNORECASE
-)
+VAGUELY_ASKED = re.compile(rf"{WHAT}(?:{VAGUE}){ENDS}|\bcompute\b", re.IGNORECASE)
 DIGIT = re.compile(r"\d")
 ABOUT_TEXT = re.compile(r"\s{0,20}(?:translate|summari[sz]e|rewrite|paraphrase)\b", re.IGNORECASE)
 OPTIONS = re.compile(r"(?:^|\s)\(?([A-F])[).:]\s*\S")
@@ -85,7 +96,7 @@ def of_vote(text: str) -> str:
     text = text[-LOOKED_AT["json"] :].strip()
     box = last_box(text)
     if box is not None:
-        return "number" if NUMBER.fullmatch(box) else "latex"
+        return "number" if whole_number(box) else "latex"
     if "```" in text:
         return "json" if fenced(text) else "code"
     if text[:1] in "{[" and find_json(text):

@@ -1,6 +1,7 @@
 """The one way from a vote's text to its answer."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from broker.voting.answers.choice import read_choice
 from broker.voting.answers.code import read_code
@@ -8,6 +9,7 @@ from broker.voting.answers.jsontext import read_json
 from broker.voting.answers.label import read_label
 from broker.voting.answers.latex import read_latex
 from broker.voting.answers.literal import read_literal
+from broker.voting.answers.marked import after_retraction
 from broker.voting.answers.number import read_number
 from broker.voting.answers.prose import read_text
 from broker.voting.answers.thought import without_thought
@@ -55,5 +57,12 @@ def extract(text: str, answer_type: str, choices: Sequence[str] = ()) -> str | N
     if not rest.isascii():  # lone surrogates have no bytes; an answer must have
         rest = rest.encode("utf-8", "replace").decode("utf-8")
     if answer_type == "choice" or choices:
-        return read_choice(rest, choices)
-    return READERS[answer_type](rest)
+        return _taken_back(partial(read_choice, choices=choices), rest)
+    reader = READERS[answer_type]
+    return _taken_back(reader, rest) if answer_type == "number" else reader(rest)
+
+
+def _taken_back(reader: Callable[[str], str | None], text: str) -> str | None:
+    """The answer after the last "Wait, no, it is …" if there is one, else that of all the text."""
+    rest = after_retraction(text)
+    return (reader(rest) if rest else None) or reader(text)

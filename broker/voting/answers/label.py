@@ -14,12 +14,14 @@ WORDS_MAX = 4
 LINES_CHARS = 4000
 
 ARTICLES = ("the ", "a ", "an ")
-EDGE = " \t\r\n\"'`*_.,;:!?()[]{}<>#$“”‘’«»-–—"
+EDGE = " \t\r\n\"'`*_.,;:!?()[]{}<>#$“”‘’«»-–—→"
 
 LEAD_IN = re.compile(
     r"(?:i think )?(?:the )?(?:label|class|classification|category|sentiment|emotion|intent|topic|"
-    r"type|language|prediction|result|output|verdict)(?: (?:of|for|in) (?:the|this) \w{1,30}){0,2}"
-    r"(?: is|\"?:)[\W_]+(?=\w)|(?:this \w{1,30} is|this is|it is|it's) (?:an? )?(?=\S{1,60}$)"
+    r"type|language|relation|relationship|stance|prediction|result|output|verdict)"
+    r"(?: (?:of|for|in) (?:the|this) \w{1,30}){0,2}(?: is:?|\"?:)[\W_]+(?=\w)"
+    r"|(?:i(?: would|['’]d)? classify (?:this|it|the)(?: \w{1,20})?|it is classified) as (?:an? )?"
+    r"|(?:this \w{1,30} is|this is|it is|it's) (?:an? )?(?=\S{1,60}$)"
 )
 """What some voters write before a label that others write alone; of folded text. Only what names no
 answer by itself: "Team A: 3" and "Team B: 3" are two."""
@@ -37,7 +39,13 @@ REASONS = re.compile(
 )
 """How a line begins that holds no label, but says why."""
 
-EMOJI = re.compile(r" [\u2600-\u27bf\U0001f000-\U0001faff\ufe0f ]{1,20}$")
+SURE = re.compile(
+    r" \((?:confidence|score)?\W{0,3}(?:\d{1,3}(?:\.\d{1,9})?%|[01]\.\d{1,9})(?:\s\w{1,10})?\)?$"
+)
+"""How sure the voter is, behind a label."""
+
+PICTURES = r"\u2600-\u27bf\U0001f000-\U0001faff\ufe0f"
+EMOJI = re.compile(rf"^[{PICTURES}]{{1,8}} | [{PICTURES} ]{{1,20}}$")
 
 
 def folded(text: str, edge: str = EDGE) -> str:
@@ -82,6 +90,7 @@ def bare(label: str) -> str:
     """A folded label without a lead-in or an article."""
     if lead := LEAD_IN.match(label):
         label = label[lead.end() :]
+    label = SURE.sub("", label)
     if reasoned := REASONED.match(label):
         label = next(part for part in reasoned.groups() if part)
     for article in ARTICLES:

@@ -8,7 +8,7 @@ import re
 
 from broker.voting.answers.label import folded
 from broker.voting.answers.marked import after_marker, last_box
-from broker.voting.answers.number import NUMBER, read_number
+from broker.voting.answers.number import read_number, whole_number
 
 LATEX_CHARS_MAX = 2000
 """A longer expression is no final answer."""
@@ -23,7 +23,7 @@ FRACTION = re.compile(r"\\[dtc]frac")
 SHORT_FRACTION = re.compile(r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])")
 SHORT_ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
 PLAIN_FRACTION = re.compile(r"^(-?)(\d{1,40})/(\d{1,40})$")
-NUMERIC_FRACTION = re.compile(r"^(-?)\\frac\{(-?)(\d{1,40})\}\{(\d{1,40})\}$")
+NUMERIC_FRACTION = re.compile(r"^(-?)\\frac\{(-?)(\d{1,40})\}\{(-?)(\d{1,40})\}$")
 FLAT_FRACTION = re.compile(r"(?<![\w}/^_])(\d{1,40}|\\pi)/(\d{1,40}|\\pi)(?![\w{/])")
 MIXED = re.compile(r"^(-?\d{1,9})\\frac\{(\d{1,9})\}\{(\d{1,9})\}$")
 BRACED_ONE = re.compile(r"([\^_])\{(\w)\}")
@@ -89,11 +89,11 @@ def normal(expression: str) -> str | None:
 def _number(bare: str) -> str | None:
     match = NUMERIC_FRACTION.match(bare)
     if match:
-        sign = "-" if (match[1] == "-") != (match[2] == "-") else ""
-        return read_number(f"{sign}{match[3]}/{match[4]}")
+        sign = "-" if (match[1] + match[2] + match[4]).count("-") % 2 else ""
+        return read_number(f"{sign}{match[3]}/{match[5]}")
     if (mixed := MIXED.match(bare)) and int(mixed[2]) < int(mixed[3]):
         return read_number(f"{mixed[1]} {mixed[2]}/{mixed[3]}")
     if PLAIN_FRACTION.match(bare):
         return read_number(bare)
-    found = NUMBER.fullmatch(bare.replace("{,}", ","))
+    found = whole_number(bare.replace("{,}", ","))
     return read_number(found[0]) if found else None

@@ -10,13 +10,17 @@ ONLY = re.compile(r"[\s\"'*_`({\[]*([A-Za-z])[\s\"'*_`)}\].:]*$")
 LEADING = re.compile(r"[\s\"'*_`({\[]{0,8}([A-Z])(?:[)\].:]|\*\*)")
 """A letter with the mark of an option behind, at the start of a text."""
 
+LISTED = re.compile(r"[^\w\n]{0,8}(?:\d{1,2}[.)]\s)?([A-Z])(?:[)\].:*]{1,3}|\s[-–—:])\s")
+"""A line about one of the options."""
+
 NAMED = re.compile(r"[\s\"'*_`({\[]{0,8}(?!I\s)([A-Z])(?![A-Za-z0-9'’])")
 """A capital at the start of an answer: there "A" is no article."""
 
 NEGATED = re.compile(
     r"\b(?:not|no|nor|neither|unlike|than|eliminates?|excludes?|rules? out)\s"
     r"(?:\w{1,20}\s(?:or|nor)\s)?(?:(?:the|option|choice|answer)\s)?[\W_]{0,4}$"
-    r"|\b(?:despite|although|though|rather than|instead of|whereas)\s[^.,:;!?]{0,30}$",
+    r"|\b(?:despite|although|though|rather than|instead of|whereas)\s[^.,:;!?]{0,30}$"
+    r"|\bout of\s$|(?:^|\n)[^\w\n]{0,4}[✗✘❌✖][^\w\n]{0,4}$",
     re.IGNORECASE,
 )
 """What stands before an answer that is not given."""
@@ -25,15 +29,27 @@ WRONG = re.compile(
     r"[\W_]{0,4}\s?(?:(?:isn|aren|wasn)['’]t\b"
     r"|(?:is|are|was|would be|seems|looks)\s(?:also\s|clearly\s|therefore\s)?"
     r"(?:incorrect|wrong|false|not|too|out|irrelevant|eliminated)\b)"
+    r"|[^\w\n]{0,4}(?<=[✗✘❌✖])"
 )
 CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|conclusion|overall|so)\b[^.!?\n]{0,80}$", re.IGNORECASE
 )
 
+CHECKED = re.compile(
+    r"(?:[✓✔✅]|(?<!not )(?<!n['’]t )\b(?:correct|right))[^\w\n]{0,4}$", re.IGNORECASE
+)
+"""How the one line of a list of options ends that is the answer."""
+
+VERB = re.compile(
+    r"\s(?:[✓✔✅]|fits\b|is (?:the (?:best|right|correct|answer)|right|correct|best|what)\b)"
+)
+"""Behind "A", which then is no article."""
+
 LINE_CHARS_MAX = 80
 """A first line longer than this is reasoning, and not an answer."""
 
 ONLY_CHARS_MAX = 64
+CHECKED_CHARS = 20
 FIRST_CHARS = 200
 TAIL_CHARS = 4000
 """Of what follows a marker, and of a text's end: what is looked at."""
@@ -59,7 +75,14 @@ def last_letter(text: str) -> str | None:
     last = next((m for m in reversed(list(LETTER.finditer(tail))) if _meant(m, tail)), None)
     if last and concludes(tail, last.start()):
         return _said(last)
-    return only_letter(text) or opening_letter(text) or _said(last)
+    return only_letter(text) or opening_letter(text) or _checked(tail) or _said(last)
+
+
+def _checked(text: str) -> str | None:
+    """The letter of the only line that goes through an option and calls it right."""
+    lines = [match for match in map(LISTED.match, text.splitlines()) if match]
+    right = [match[1] for match in lines if CHECKED.search(match.string[-CHECKED_CHARS:])]
+    return right[0] if len(right) == 1 and len(lines) > 1 else None
 
 
 def opening_letter(text: str) -> str | None:
@@ -105,6 +128,7 @@ def concludes(text: str, at: int) -> bool:
 def _meant(match: re.Match[str], text: str) -> bool:
     """Neither said to be wrong, nor a lone "I" or "A" in a sentence, which is a word."""
     word = match[5] and match[5] in "IA" and text[match.end() : match.end() + 1] == " "
+    word = word and not (match[5] == "A" and VERB.match(text, match.end()))
     return not (word or denied(text, *match.span()))
 
 

@@ -13,7 +13,9 @@ DEPTH_MAX = 50
 """Deeper nesting is refused before the parser sees it (its stack overflows near 90)."""
 
 ASSERT = re.compile(r"==\s*(.+)$", re.DOTALL)
-SAYS = re.compile(r"\b(?:returns?|outputs?|prints?|gives?|equals|result|is)\b:?\s", re.IGNORECASE)
+SAYS = re.compile(
+    r"\b(?:returns?|outputs?|prints?|gives?|equals|result|is|be)\b:?\s", re.IGNORECASE
+)
 SPAN = re.compile(r"`([^`\n]{1,4000})`")
 FULL_STOP = re.compile(r"(?<=\d)\.\s*$")
 SAYS_MAX = 3
@@ -50,7 +52,7 @@ def _parts(text: str) -> list[str]:
     lines = stripped[-LITERAL_CHARS_MAX:].splitlines()
     last = lines[-1] if lines else ""
     marked = after_marker(text)
-    spans = SPAN.findall(last)
+    spans = SPAN.findall(text[-LITERAL_CHARS_MAX:].rstrip().rpartition("\n")[2])
     candidates = [stripped, _compared(last), last_box(text), marked, last]
     if marked:
         first = marked[:LITERAL_CHARS_MAX].strip(MARKS).partition("\n")[0]

@@ -6,24 +6,40 @@ MARKERS = {
     "####": ("####",),
     "answer": (
         "answer is", "answer:", "answer =", "answer:**", "answer\":", "final answer", "<answer>",
-        "[answer]",
+        "[answer]", "<final_answer>",
     ),
     "\na:": ("\na:",),
     "ans =": ("ans =",),
-    "antwort": ("antwort ist", "antwort:"),
+    "antwort": ("antwort ist", "antwort lautet", "antwort:"),
     "respuesta": ("respuesta es", "respuesta:"),
+    "posta": ("resposta é", "resposta:", "risposta è", "risposta:"),
 }  # fmt: skip
 """What people and models write before an answer, in lower case, by what they have in common: a text
 without that needs no more looks, which are most of what reading it costs."""
 
-OTHER_MARKERS = {"réponse": ("réponse est", "réponse :"), "ответ:": ("ответ:",), "答案": ("答案",)}
+OTHER_MARKERS = {
+    "réponse": ("réponse est", "réponse :"), "ответ:": ("ответ:",), "答": ("答案", "答え"),
+    "정답": ("정답",),
+}  # fmt: skip
 """The same, in texts that are not ASCII."""
 
-ENDS = ("</answer>", "[/answer]")
-LEFT_OVER = "是为：:"
+ENDS = ("</answer>", "[/answer]", "</final_answer>")
+LEFT_OVER = "是为は은：:"
 """What may stand between a marker and its answer, of what no reader of answers steps over."""
 
 WRAPPED = re.compile(r"\\(?:text|mathrm|mbox)(?:bf|it)?\s?\{([^{}]*)\}\.?")
+
+RETRACTS = re.compile(
+    r"\b(?:wait|oops|sorry|hold on)\b[\W_]{1,4}(?:no\b|(?:actually\W{1,3})?that(?:['’]s| is| was) "
+    r"(?:wrong|incorrect|not right)\b|i (?:made an? (?:mistake|error)|meant)\b)"
+    r"|\bno[,.] (?:wait|actually)\b|\bscratch that\b|\bcorrection:",
+    re.IGNORECASE,
+)
+RETRACTING = ("ait", "ops", "orr", "old on", "ctually", "cratch")
+"""A piece of each word of RETRACTS, in small letters: most texts have none, and end here."""
+
+RETRACTED_CHARS = 1000
+"""Of a text's end: what is taken back before that is followed by another answer."""
 
 BOXES = ("\\boxed", "\\fbox")
 BOX_CHARS_MAX = 4096
@@ -81,6 +97,15 @@ def after_marker(text: str) -> str | None:
         return None
     stop = min((lower.find(close, end) for close in ENDS if close in lower), default=-1)
     return (text[end:stop] if stop >= 0 else text[end:]).strip().lstrip(LEFT_OVER).strip() or None
+
+
+def after_retraction(text: str) -> str | None:
+    """What follows the last "Wait, no" or the like; None where nothing is taken back."""
+    text = text[-RETRACTED_CHARS:]
+    if not any(piece in text for piece in RETRACTING):
+        return None
+    end = max((match.end() for match in RETRACTS.finditer(text)), default=0)
+    return text[end:] if end else None
 
 
 def _end_of_last(text: str, marker: str) -> int:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from broker.voting.answers.numbers import canonical
+
 LATEX_FRACTION = re.compile(
     r"(?P<sign>[-−]?)\s?\\[dtc]?frac\s?"
     r"(?:\{\s?(?P<inner>-?)\s?(?P<over>\d{1,40})\s?\}|(?P<one>\d))"
@@ -11,22 +13,26 @@ LATEX_FRACTION = re.compile(
 LATEX_NOISE = re.compile(
     r"\\(?:text|mathrm|mbox)\{[^{}]{0,200}\}|\\[!,;: ]|\\\$|\\%|\{,\}|\\(?:text|math)bf"
 )
-FOREIGN = re.compile(r"(?![0-9])\d|[¼-¾⅐-⅞]|[٫٬]|(?<=\d)[⁻⁰¹²³⁴-⁹]{1,9}")
+FOREIGN = re.compile(r"(?![0-9])\d|[¼-¾⅐-⅞]|[٫٬⁄]|(?<=\d)[⁻⁰¹²³⁴-⁹]{1,9}")
 """Digits of other scripts, fractions in one sign, Arabic points and commas, raised digits."""
 
-MARKS = {"٫": ".", "٬": ","}
+MARKS = {"٫": ".", "٬": ",", "⁄": "/"}
+
+MINUS = re.compile(
+    r"(?P<before>^|\b(?:is|to|of|at|was|be|equals)\s|[:=*]\s?)(?:minus|negative)\s(?=[$€£¥]?\d)",
+    re.IGNORECASE,
+)
+"""A sign in words. Behind another word it may be a sum: "12 apples minus 5"."""
 
 ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-WORDS = re.compile(
-    rf"[\W_]{{0,20}}(?:(?P<tens>{'|'.join(TENS)})(?:[- ](?P<unit>{'|'.join(ONES[1:10])}))?"
-    rf"|(?P<small>{'|'.join(ONES)}))\b(?![ -](?:of|hundred|thousand|million|billion|and)\b)",
-    re.IGNORECASE,
-)
-"""A number in words up to 99, at the start of a text."""
+SCALES = {"thousand": 3, "million": 6, "billion": 9}
+PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fifths": 5}
+OPENING = re.compile(r"[\W_]{0,20}([A-Za-z -]{1,160})")
+"""The words that a text starts with, more than a number takes."""
 
 
 def plain(text: str) -> str:
@@ -35,6 +41,8 @@ def plain(text: str) -> str:
         text = FOREIGN.sub(_ascii, text)
     if "\\" in text or "{" in text:
         text = LATEX_NOISE.sub(_noise, LATEX_FRACTION.sub(_fraction, text))
+    if "inus " in text or "egative " in text:
+        text = MINUS.sub(r"\g<before>-", text)
     return text
 
 
@@ -59,10 +67,21 @@ def _noise(match: re.Match[str]) -> str:
 
 def spelled(text: str) -> str | None:
     """The number, in digits, that this text begins with in words."""
-    match = WORDS.match(text)
-    if match is None:
-        return None
-    if match["small"]:
-        return str(ONES.index(match["small"].lower()))
-    unit = ONES.index(match["unit"].lower()) if match["unit"] else 0
-    return str(20 + 10 * TENS.index(match["tens"].lower()) + unit)
+    opening = OPENING.match(text)
+    words = re.findall("[a-z]+", opening[1].lower()) if opening else []
+    total = part = 0
+    for at, word in enumerate(words):
+        if word in ONES and part % 10 == 0:
+            part += ONES.index(word)
+        elif word in TENS and part % 100 == 0:
+            part += 20 + 10 * TENS.index(word)
+        elif word == "hundred" and at:
+            part *= 100
+        elif word in SCALES and at:
+            total, part = total + part * 10 ** SCALES[word], 0
+        elif word in PARTS and at == 1:
+            return canonical("", str(part), str(PARTS[word]))
+        elif word != "and" or not at:
+            unsure = word == "of" or word in PARTS or word in ONES or words[at - 1] == "and"
+            return str(total + part) if at and not unsure else None
+    return str(total + part) if words else None

@@ -90,7 +90,7 @@ class Options:
 
     def _opening(self, text: str) -> int | None:
         """A first line that is an option, or has one for its first clause; or its letter."""
-        line = folded(first_line(text) or "", self._edge)
+        line = folded((first_line(text) or "").replace("**", ""), self._edge)
         if self._starting(line) is None:
             line = bare(line)
         number = self._starting(line)

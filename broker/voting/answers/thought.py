@@ -7,6 +7,7 @@ OPENS = (
 CLOSES = (
     "</think>", "</thinking>", "</thought>", "</reasoning>", "</seed:think>",
     "<|end_of_thought|>", "[/THINK]", "◁/think▷", "<|channel|>final<|message|>",
+    "<|channel|>commentary",
 )  # fmt: skip
 
 

@@ -15,10 +15,19 @@ NAMED = re.compile(
     r"<function=([\w.-]{1,100})>|\[TOOL_CALLS\]\s?([\w.-]{1,100})\[ARGS\]"
     r"|\bAction:\s{0,4}([\w.-]{1,100})\s{1,4}Action Input:"
     r"|✿FUNCTION✿:\s?([\w.-]{1,100})\s{1,4}✿ARGS✿:"
+    r"|\bfunctions\.([\w.-]{1,100}):\d{1,4}\s?<\|tool_call_argument_begin\|>"
+    r"|\bto=functions\.([\w.-]{1,100})[^{\n]{0,80}<\|message\|>"
+    r"|<｜tool▁sep｜>([\w.-]{1,100})\s|<｜tool▁call▁begin｜>(?!function<)([\w.-]{1,100})<｜tool▁sep｜>"
+    r'|<invoke name="([\w.-]{1,100})">|^\s{0,4}([\w.-]{1,100})\s{0,4}(?=<arg_key>)'
 )
-"""A name outside of the JSON of its arguments: Llama and Qwen-Coder, Mistral, ReAct, Qwen."""
+"""A name outside of the JSON of its arguments: Llama and Qwen-Coder, Mistral, ReAct, Qwen, Kimi,
+gpt-oss, DeepSeek (old and new), Claude and MiniMax, GLM."""
 
-PARAMETER = re.compile(r"<parameter=([\w.-]{1,100})>([^<]*)")
+PARAMETER = re.compile(
+    r"<(?:parameter(?:=| name=\")|arg_key>)([\w.-]{1,100})"
+    r"(?:\"?>|</arg_key>\s{0,4}<arg_value>)([^<]*)"
+)
+PYTHON_TAG = "<|python_tag|>"
 PYTHONIC = re.compile(r"\[?([A-Za-z_][\w.]{0,100})\(")
 
 CALLS_MAX = 16
@@ -108,8 +117,9 @@ def _pythonic(text: str) -> list[Call]:
     """Calls such as [weather(city="Paris")], all of the text or its last fence."""
     blocks = [block.partition("\n")[2] for block in text.split("```")[1::2][-1:]]
     for block in [*blocks, text]:
-        if PYTHONIC.match(block.strip()):
-            calls = _python_calls(block.strip())
+        bare = block.strip().removeprefix(PYTHON_TAG).strip("`").strip()
+        if PYTHONIC.match(bare):
+            calls = _python_calls(bare)
             if calls:
                 return calls
     return []

@@ -15,6 +15,12 @@ Put your answer in \\boxed{}.                              | latex
 Tell me about the sea.                                     | None
 What is the difference between a list and a tuple?         | None
 What is the difference between 91 and 47?                  | number
+What is 15% of 80?                                         | number
+What is 6 times 7?                                         | number
+What is 3D printing?                                       | None
+What is the sum of 2 and 3? Think step by step.            | number
+What is the average speed of 3 cars? Show your work.       | number
+What is the area of law called? I forgot.                  | None
 What is the value of friendship?                           | None
 Evaluate this essay for clarity.                           | None
 Evaluate 3 * (4 + 5)                                       | number
