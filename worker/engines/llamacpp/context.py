@@ -195,7 +195,7 @@ class Context:
         assert read, f"an empty stream holds what one like it held: {last_lines()}"
 
     def move(self, origin: int, target: int) -> None:
-        """Put one stream's sequence in place of another's, its bits unchanged."""
+        """Put one stream's sequence in place of another's; raises DecodeFailed."""
         if self._in_window(origin):
             state, _ = self.save(origin)
             self.restore(target, state)

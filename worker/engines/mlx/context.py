@@ -62,8 +62,8 @@ class _Desk:
         """The next token of each row of the last decode; raises DecodeFailed."""
         with _failing():
             drawn = sampling.draw(self._logits, samplers)
-        if NO_TOKEN in drawn:
-            self._cleanse()
+            if NO_TOKEN in drawn:
+                self._cleanse()
         return drawn
 
     def draw_first(self, sampler: sampling.Sampler, logits: Logits) -> int:
@@ -173,14 +173,15 @@ class Together(_Desk):
         self._lengths[row] = state.length
 
     def move(self, origin: int, target: int) -> None:
-        """Put one row's sequence in place of another's."""
+        """Put one row's sequence in place of another's; raises DecodeFailed."""
         length = self._lengths[origin]
-        copies = [leaf.copy_of(origin, length) for leaf in self._leaves]
-        mx.eval([one.state for one in copies])
-        for leaf, copied in zip(self._leaves, copies, strict=True):
-            leaf.fill(target, copied)
+        with _failing():
+            copies = [leaf.copy_of(origin, length) for leaf in self._leaves]
+            mx.eval([one.state for one in copies])
+            for leaf, copied in zip(self._leaves, copies, strict=True):
+                leaf.fill(target, copied)
+            self._finish()
         self._lengths[target] = length
-        self._finish()
 
     def clear(self, row: int) -> None:
         """Forget a row."""
