@@ -15,7 +15,7 @@ from mlx_lm.models.cache import make_prompt_cache
 
 from worker.engines.batched.parts import NO_TOKEN, DecodeFailed
 from worker.engines.mlx import sampling
-from worker.engines.mlx.layers import Shape, can_join, for_desk, for_rows, leaves
+from worker.engines.mlx.layers import Shape, can_join, for_desk, for_rows, keep_all, leaves
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ class _Desk:
         Of a prompt that ends there the last token was computed by itself, not in its chunk.
         """
         surplus = state.length - length
-        if surplus < 1 or not all(one.is_trimmable() for one in leaves(state.caches)):
+        if surplus < 1 or not keep_all(state.caches):
             return False
         self._desk = copy.deepcopy(state.caches)
         for one in leaves(self._desk):

@@ -216,6 +216,14 @@ def for_desk(cache: Any) -> Any:
     return cache
 
 
+def keep_all(caches: Sequence[Any]) -> bool:
+    """Whether a prompt can be cut back to its beginning.
+
+    By kind: some that say so have dropped it, such as llama4's chunks.
+    """
+    return all(type(one) in {KVCache, Windowed} for one in leaves(caches))
+
+
 def can_join(caches: Sequence[Any]) -> bool:
     """Whether rows of every layer can be decoded together here."""
     return all(type(one) in {KVCache, Windowed, ArraysCache} for one in leaves(caches))
