@@ -15,7 +15,15 @@ from mlx_lm.models.cache import make_prompt_cache
 
 from worker.engines.batched.parts import NO_TOKEN, DecodeFailed
 from worker.engines.mlx import sampling
-from worker.engines.mlx.layers import Shape, can_join, for_desk, for_rows, keep_all, leaves
+from worker.engines.mlx.layers import (
+    Shape,
+    can_join,
+    for_desk,
+    for_rows,
+    keep_all,
+    leaves,
+    state_shapes,
+)
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -253,9 +261,20 @@ def _failing() -> Iterator[None]:
         raise DecodeFailed(str(error)) from error
 
 
-def joinable(network: Any) -> tuple[bool, list[Any]]:
-    """Whether rows can be joined, and caches of this model's shapes, one token long."""
+class Tried(msgspec.Struct, frozen=True):
+    """What computing two tokens showed of a model."""
+
+    joins: bool  # rows can be decoded together
+    used: list[Any]  # caches of its shapes
+    vocabulary_tokens: int  # as many as it has logits
+
+
+def tried(network: Any) -> Tried:
+    """Compute two tokens; a state whose shape follows from how many there were cannot be joined."""
     used = [for_desk(one) for one in make_prompt_cache(network)]
-    network(mx.array([[0]]), cache=used)
-    mx.eval([one.state for one in used])
-    return can_join(used), used
+    shapes = []
+    for _ in range(2):
+        logits = network(mx.array([[0]]), cache=used)
+        mx.eval(logits, [one.state for one in used])
+        shapes.append(state_shapes(used))
+    return Tried(can_join(used) and shapes[0] == shapes[1], used, int(logits.shape[-1]))
