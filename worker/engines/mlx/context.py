@@ -162,10 +162,10 @@ class Together(_Desk):
         """
         count = len(tokens)
         shape = Shape(positions, first, pad=pad, context_tokens=self._size.context_tokens)
-        for leaf in self._leaves:
-            leaf.begin(shape)
         given = [*tokens, tokens[0]] if pad else list(tokens)
         with _failing():
+            for leaf in self._leaves:
+                leaf.begin(shape)
             computed = self._network(mx.array(given)[:, None], cache=self._caches)
             self._logits = computed[:count, -1]
             mx.async_eval(self._logits, self._arrays())  # type: ignore[no-untyped-call]
@@ -254,11 +254,13 @@ class Apart(_Desk):
 
 @contextlib.contextmanager
 def _failing() -> Iterator[None]:
-    """MLX's own errors, such as a buffer that it cannot have, as ours."""
+    """MLX's own errors, such as a buffer that it cannot have, and those of a family's code."""
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
-        raise DecodeFailed(str(error)) from error
+    except AssertionError:
+        raise  # a bug of ours
+    except Exception as error:
+        raise DecodeFailed(str(error) or type(error).__name__) from error
 
 
 class Tried(msgspec.Struct, frozen=True):
