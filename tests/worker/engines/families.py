@@ -41,9 +41,20 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "conv_kernel": 4, "n_groups": 1, "use_bias": False, "use_conv_bias": True,
         "tie_word_embeddings": True, "time_step_limit": [0.001, 100.0], "time_step_rank": "auto",
     },
+    # beside its cells the last tokens themselves, as many as there are: rows of other lengths
+    # cannot be joined
+    "longcat_flash_ngram": {
+        "ffn_hidden_size": 64, "expert_ffn_hidden_size": 32, "moe_topk": 2, "n_routed_experts": 2,
+        "zero_expert_num": 2, "num_layers": 2, "attention_method": "MLA", "kv_lora_rank": 16,
+        "q_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8,
+        "routed_scaling_factor": 1.0, "mla_scale_q_lora": True, "mla_scale_kv_lora": True,
+        "ngram_vocab_size_ratio": 2, "hidden_size": 96,
+    },
     # attention in chunks, whose caches MLX cannot join
     "llama4": {"text_config": {**COMMON, **LLAMA4}},
 }  # fmt: skip
+
+APART = {"longcat_flash_ngram", "llama4"}
 
 
 def write(folder: Path, family: str) -> str:

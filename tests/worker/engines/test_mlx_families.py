@@ -42,6 +42,22 @@ def test_a_familys_texts_are_mlx_lms_alone_and_in_a_batch(family: str, run, tmp_
     assert [c.text for c in run(together).all(greedy)] == expected
     varied = [Request(p, seed=n, max_tokens=3 + 5 * n) for n, p in enumerate(_prompts())] * 2
     assert [c.text for c in run(together).all(varied)] == [c.text for c in run(one).all(varied)]
-    assert any("one sequence at a time" in n for n in together.facts.notes) == (family == "llama4")
+    apart = any("one sequence at a time" in note for note in together.facts.notes)
+    assert apart == (family in families.APART)
     one.close()
     together.close()
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_a_shared_beginning_is_taken_over_only_where_all_of_it_is_kept(
+    family: str, run, tmp_path: Path
+) -> None:
+    """llama4's caches say that they can be cut back, and have dropped what lies before a chunk."""
+    path = families.write(tmp_path / family, family)
+    fresh, used = (load("mlx", path, 2, EngineOptions(batch_tokens=16)) for _ in range(2))
+    begin = " ".join(random.Random(2).choices(WORDS, k=6))
+    wanted = Request(begin + " 1", seed=1, temperature=0, max_tokens=12)
+    run(used).all([Request(begin + " 2" + " house" * 30, seed=1, max_tokens=1)])
+    assert run(used).all([wanted])[0].text == run(fresh).all([wanted])[0].text
+    used.close()
+    fresh.close()

@@ -113,6 +113,22 @@ def test_a_network_that_does_not_compute_is_told_in_words(folder: Path, monkeypa
     assert not error.no_room
 
 
+def test_a_network_that_raises_at_work_ends_its_requests_and_not_the_worker(
+    folder: Path, run, monkeypatch
+) -> None:
+    from mlx_lm.models import llama
+
+    engine = load("mlx", str(folder), 2)
+    seats = [Request("1 + 1 =", seed=seed) for seed in (1, 2)]
+    expected = [one.text for one in run(engine).all(seats)]
+    with monkeypatch.context() as patch:
+        patch.setattr(llama.Model, "__call__", lambda *_, **__: {}["heads"])
+        failed = run(engine).all(seats)
+    assert [(one.finish, one.error) for one in failed] == [("error", "'heads'")] * 2
+    assert [one.text for one in run(engine).all(seats)] == expected
+    engine.close()
+
+
 def test_the_facts_say_what_is_loaded() -> None:
     engine = load("auto", str(ABACUS_FOLDER), 3)
     facts = engine.facts

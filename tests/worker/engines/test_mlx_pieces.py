@@ -12,16 +12,18 @@ from worker.engines import ABACUS_FOLDER, EngineOptions, load
 
 TEXTS = ["a cab", " a b  c", "né 5 €", "\n#### 23", "👍\0", ""]
 SPECIAL = ["<unk>", "<s>", "</s>"]
+MARKS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+SPACES = "\u2581" * 3  # as Gemma's vocabulary has it
 
 
 def _sentencepiece() -> dict[str, object]:
     """Letters, spaces as U+2581, and a token for each byte of all that is neither."""
     tokens = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *"abc", "\u2581a"]
-    marks = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     return {
         "version": "1.0",
         "added_tokens": [
-            {"id": at, "content": one, **marks, "special": True} for at, one in enumerate(SPECIAL)
+            *({"id": n, "content": one, **MARKS, "special": True} for n, one in enumerate(SPECIAL)),
+            {"id": len(tokens), "content": SPACES, **MARKS, "special": False},
         ],
         "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
         "decoder": {
@@ -66,6 +68,12 @@ def test_control_tokens_and_rows_beyond_the_vocabulary_write_nothing(model) -> N
     )
 
 
+@pytest.mark.parametrize("model", ["sentencepiece"], indirect=True)
+def test_an_added_token_of_spaces_is_written_as_its_tokenizer_does(model) -> None:
+    token = model.tokenizer.convert_tokens_to_ids(SPACES)
+    assert model.piece(token) == model.tokenizer.decode([token]).encode() == b"   "
+
+
 def test_half_a_surrogate_pair_in_a_prompt_is_replaced(model) -> None:
     assert model.tokenize("a\ud800", add_special=False) == model.tokenize("a?", add_special=False)
 
@@ -79,4 +87,16 @@ def test_a_chat_template_that_fails_refuses_the_request(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no system line") as caught:
         engine.admit(Request("1 + 1 =", seed=1, system="be brief"))
     assert "--system" in caught.value.hint
+    engine.close()
+
+
+def test_a_token_without_weights_is_refused(tmp_path: Path) -> None:
+    """MLX reads beyond the embedding for it; Gemma 3's texts-only models have such a token."""
+    folder = Path(shutil.copytree(ABACUS_FOLDER, tmp_path / "abacus"))
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["added_tokens"].append({"id": 640, "content": "<image>", **MARKS, "special": False})
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    engine = load("mlx", str(folder), 1, EngineOptions())
+    with pytest.raises(Refused, match="no weights for <image>"):
+        engine.admit(Request("What is on <image>?", seed=1))
     engine.close()

@@ -53,6 +53,7 @@ class Batched:
         self._free = list(range(facts.slots - 1, -1, -1))
         self._waiting: list[_Seat] = []  # admitted, prompt not computed; at most one per slot
         self._rows: list[_Seat] = []  # in the order of the context's rows
+        self._lost: list[_Seat] = []  # their rows are gone; the next step tells of them
         self._on_desk: tuple[int, ...] = ()  # the prompt being computed
         self._facts = facts
 
@@ -73,20 +74,22 @@ class Batched:
 
     def step(self) -> Step:
         """One token for every live sequence, then one chunk of the oldest prompt still missing."""
-        finished: list[Completion] = []
+        finished = self._told()
         tokens = self._decode(finished) if self._rows else 0
         prefilled = 0
         if self._waiting:
             prefilled, first = self._advance_prompts(finished)
             tokens += first
+        finished += self._told()
         return Step(tokens=tokens, prefilled=prefilled, finished=tuple(finished))
 
     def cancel(self, slot: int) -> Completion:
         """End the request in this slot now."""
-        for seat in self._waiting:
-            if seat.slot == slot:
-                self._waiting.remove(seat)
-                return self._release(seat, "cancelled")
+        for seats in (self._waiting, self._lost):
+            for seat in seats:
+                if seat.slot == slot:
+                    seats.remove(seat)
+                    return self._release(seat, "cancelled")
         for row, seat in enumerate(self._rows):
             if seat.slot == slot:
                 self._drop_row(row)
@@ -95,9 +98,9 @@ class Batched:
 
     def close(self) -> None:
         """Free the model and everything with it."""
-        for seat in [*self._rows, *self._waiting]:
+        for seat in [*self._rows, *self._waiting, *self._lost]:
             seat.sampler.close()
-        self._rows, self._waiting = [], []
+        self._rows, self._waiting, self._lost = [], [], []
         self._prefixes.clear()
         self._context.close()
         self._model.close()
@@ -170,13 +173,29 @@ class Batched:
         return "length" if seat.tokens >= seat.limit else None
 
     def _drop_row(self, row: int) -> None:
-        """Free a row; the last live sequence moves into the gap, its bits unchanged."""
-        last = len(self._rows) - 1
-        if row != last:
-            self._context.move(last, row)
+        """Free a row; the last live sequence moves into the gap, its bits unchanged.
+
+        One that cannot be moved is lost, and the one before it moves.
+        """
+        while (last := len(self._rows) - 1) != row:
+            try:
+                self._context.move(last, row)
+            except DecodeFailed as error:
+                self._lost += (seat for seat, _ in self._fail([self._rows[last]], error))
+                self._clear_last()
+                continue
             self._rows[row] = self._rows[last]
-        self._context.clear(last)
+            break
+        self._clear_last()
+
+    def _clear_last(self) -> None:
+        self._context.clear(len(self._rows) - 1)
         self._rows.pop()
+
+    def _told(self) -> list[Completion]:
+        """The ends of those whose rows were lost."""
+        lost, self._lost = self._lost, []
+        return [self._release(seat, "error") for seat in lost]
 
     def _release(self, seat: _Seat, finish: Finish) -> Completion:
         self._free.append(seat.slot)

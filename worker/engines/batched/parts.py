@@ -71,7 +71,10 @@ class Context(Protocol):
         """Fill a row, from its first cell, with a saved prompt; raises DecodeFailed."""
 
     def move(self, origin: int, target: int) -> None:
-        """Put one row's sequence in place of another's, its bits unchanged."""
+        """Put one row's sequence in place of another's, its bits unchanged; raises DecodeFailed.
+
+        Both rows are then to be cleared.
+        """
 
     def clear(self, row: int) -> None:
         """Forget a row."""

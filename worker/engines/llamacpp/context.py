@@ -6,13 +6,14 @@ and copied. All buffers of a batch are made once; a step writes tokens and posit
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from math import isnan
 from typing import Any
 
 import msgspec
 
 from detect.placement.words import plural
-from worker.engines.batched.parts import DecodeFailed
+from worker.engines.batched.parts import NO_TOKEN, DecodeFailed
 from worker.engines.llamacpp.library import last_lines, native
 from worker.engines.llamacpp.model import Model, logits_table, logits_view
 from worker.engines.llamacpp.sampling import Candidates, Sampler
@@ -79,6 +80,7 @@ class Context:
         streams = size.streams(model.recurrent)
         self.desk = streams - 1
         self.desk_length = 0
+        self._first = 0  # row of the last decode
         rows_max = max(size.chunk, streams)
         params = lib.llama_context_default_params()
         params.n_ctx = streams * size.context_tokens
@@ -127,6 +129,7 @@ class Context:
         batch.streams[:count] = range(first, first + count)
         beside = first + count
         at = self.desk_length if beside == self.desk else 0
+        self._first = first
         if pad:
             batch.tokens[count], batch.positions[count] = tokens[0], at
             batch.streams[count] = beside
@@ -140,10 +143,18 @@ class Context:
         return Sampler(seed, temperature)
 
     def draw(self, samplers: Sequence[Sampler]) -> list[int]:
-        """The next token of each row of the last decode."""
+        """The next token of each row of the last decode, or NO_TOKEN; raises DecodeFailed."""
+        logits = self._all_logits(len(samplers))
         if self._candidates.leading:
-            return self._candidates.sample_rows(samplers, self._all_logits(len(samplers)))
-        return [int(self._sample(one.chain, self.handle, row)) for row, one in enumerate(samplers)]
+            drawn = self._candidates.sample_rows(samplers, logits)
+        else:
+            drawn = [
+                NO_TOKEN if isnan(top) else int(self._sample(one.chain, self.handle, row))
+                for row, (one, top) in enumerate(zip(samplers, logits.max(axis=1), strict=True))
+            ]
+        if NO_TOKEN in drawn:
+            self._cleanse({self._first + at for at, token in enumerate(drawn) if token == NO_TOKEN})
+        return drawn
 
     def draw_first(self, sampler: Sampler, logits: Any) -> int:
         """The token after a prompt whose logits were kept."""
@@ -158,6 +169,9 @@ class Context:
         batch.struct.n_tokens = count
         self._run(batch)
         self.desk_length += count
+        if wants_logits and isnan(self.desk_logits().max()):
+            self._cleanse({self.desk})
+            raise DecodeFailed("the model's values after the prompt are no numbers")
 
     def logits(self, row: int) -> Any:
         """A copy of one row of logits of the last batch."""
@@ -195,7 +209,7 @@ class Context:
         assert read, f"an empty stream holds what one like it held: {last_lines()}"
 
     def move(self, origin: int, target: int) -> None:
-        """Put one stream's sequence in place of another's, its bits unchanged."""
+        """Put one stream's sequence in place of another's; raises DecodeFailed."""
         if self._in_window(origin):
             state, _ = self.save(origin)
             self.restore(target, state)
@@ -246,6 +260,21 @@ class Context:
             return False
         self.desk_length = length
         return True
+
+    def _cleanse(self, spoilt: Collection[int]) -> None:
+        """Put zeros into all cells but those of the other streams' sequences.
+
+        Attention adds cells that no sequence has any more, times nothing; no number stays none.
+        """
+        lib, memory = self._lib, self._memory
+        kept = {
+            stream: self.save(stream)[0]
+            for stream in range(self.desk + 1)
+            if stream not in spoilt and lib.llama_memory_seq_pos_max(memory, stream) >= 0
+        }
+        lib.llama_memory_clear(memory, True)
+        for stream, state in kept.items():
+            self.restore(stream, state)
 
     def close(self) -> None:
         """Free the cache."""

@@ -13,8 +13,9 @@ LEADING_VOCABULARY = 16_384
 all: for 8 rows of 151,936 tokens 0.35 against 1.0 ms on an EPYC, for 8,192 about the same."""
 NEAR, FAR = 4.0, 16.0
 """How far below the best logit a token still leads. Within NEAR there are mostly 40, and then the
-choice is exact. Else what is left out has together less than 40 e^-16 of the best one's chance, and
-only top-p's sum could tell; MIN_P leaves nothing beyond 3.0."""
+choice is exact, but for which of several equal ones: llama.cpp's sort leaves that to chance. Else
+what is left out has together less than 40 e^-16 of the best one's chance, and only top-p's sum
+could tell; MIN_P leaves nothing beyond 3.0."""
 
 
 class Sampler:

@@ -42,7 +42,7 @@ def load(path: str, slots: int, options: EngineOptions) -> Engine:
     folder = Path(path)
     opened = Opened(folder, slots, options)
     try:
-        template = Template(opened.model)
+        template = Template(opened.model, opened.vocabulary_tokens)
         identity = digest(folder)
     except BaseException:
         opened.close()

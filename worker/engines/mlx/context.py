@@ -15,7 +15,15 @@ from mlx_lm.models.cache import make_prompt_cache
 
 from worker.engines.batched.parts import NO_TOKEN, DecodeFailed
 from worker.engines.mlx import sampling
-from worker.engines.mlx.layers import Shape, can_join, for_desk, for_rows, leaves
+from worker.engines.mlx.layers import (
+    Shape,
+    can_join,
+    for_desk,
+    for_rows,
+    keep_all,
+    leaves,
+    state_shapes,
+)
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -62,8 +70,8 @@ class _Desk:
         """The next token of each row of the last decode; raises DecodeFailed."""
         with _failing():
             drawn = sampling.draw(self._logits, samplers)
-        if NO_TOKEN in drawn:
-            self._cleanse()
+            if NO_TOKEN in drawn:
+                self._cleanse()
         return drawn
 
     def draw_first(self, sampler: sampling.Sampler, logits: Logits) -> int:
@@ -110,7 +118,7 @@ class _Desk:
         Of a prompt that ends there the last token was computed by itself, not in its chunk.
         """
         surplus = state.length - length
-        if surplus < 1 or not all(one.is_trimmable() for one in leaves(state.caches)):
+        if surplus < 1 or not keep_all(state.caches):
             return False
         self._desk = copy.deepcopy(state.caches)
         for one in leaves(self._desk):
@@ -154,10 +162,10 @@ class Together(_Desk):
         """
         count = len(tokens)
         shape = Shape(positions, first, pad=pad, context_tokens=self._size.context_tokens)
-        for leaf in self._leaves:
-            leaf.begin(shape)
         given = [*tokens, tokens[0]] if pad else list(tokens)
         with _failing():
+            for leaf in self._leaves:
+                leaf.begin(shape)
             computed = self._network(mx.array(given)[:, None], cache=self._caches)
             self._logits = computed[:count, -1]
             mx.async_eval(self._logits, self._arrays())  # type: ignore[no-untyped-call]
@@ -173,14 +181,15 @@ class Together(_Desk):
         self._lengths[row] = state.length
 
     def move(self, origin: int, target: int) -> None:
-        """Put one row's sequence in place of another's."""
+        """Put one row's sequence in place of another's; raises DecodeFailed."""
         length = self._lengths[origin]
-        copies = [leaf.copy_of(origin, length) for leaf in self._leaves]
-        mx.eval([one.state for one in copies])
-        for leaf, copied in zip(self._leaves, copies, strict=True):
-            leaf.fill(target, copied)
+        with _failing():
+            copies = [leaf.copy_of(origin, length) for leaf in self._leaves]
+            mx.eval([one.state for one in copies])
+            for leaf, copied in zip(self._leaves, copies, strict=True):
+                leaf.fill(target, copied)
+            self._finish()
         self._lengths[target] = length
-        self._finish()
 
     def clear(self, row: int) -> None:
         """Forget a row."""
@@ -245,16 +254,29 @@ class Apart(_Desk):
 
 @contextlib.contextmanager
 def _failing() -> Iterator[None]:
-    """MLX's own errors, such as a buffer that it cannot have, as ours."""
+    """MLX's own errors, such as a buffer that it cannot have, and those of a family's code."""
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
-        raise DecodeFailed(str(error)) from error
+    except AssertionError:
+        raise  # a bug of ours
+    except Exception as error:
+        raise DecodeFailed(str(error) or type(error).__name__) from error
 
 
-def joinable(network: Any) -> tuple[bool, list[Any]]:
-    """Whether rows can be joined, and caches of this model's shapes, one token long."""
+class Tried(msgspec.Struct, frozen=True):
+    """What computing two tokens showed of a model."""
+
+    joins: bool  # rows can be decoded together
+    used: list[Any]  # caches of its shapes
+    vocabulary_tokens: int  # as many as it has logits
+
+
+def tried(network: Any) -> Tried:
+    """Compute two tokens; a state whose shape follows from how many there were cannot be joined."""
     used = [for_desk(one) for one in make_prompt_cache(network)]
-    network(mx.array([[0]]), cache=used)
-    mx.eval([one.state for one in used])
-    return can_join(used), used
+    shapes = []
+    for _ in range(2):
+        logits = network(mx.array([[0]]), cache=used)
+        mx.eval(logits, [one.state for one in used])
+        shapes.append(state_shapes(used))
+    return Tried(can_join(used) and shapes[0] == shapes[1], used, int(logits.shape[-1]))

@@ -216,13 +216,27 @@ def for_desk(cache: Any) -> Any:
     return cache
 
 
+def keep_all(caches: Sequence[Any]) -> bool:
+    """Whether a prompt can be cut back to its beginning.
+
+    By kind: some that say so have dropped it, such as llama4's chunks.
+    """
+    return all(type(one) in {KVCache, Windowed} for one in leaves(caches))
+
+
 def can_join(caches: Sequence[Any]) -> bool:
     """Whether rows of every layer can be decoded together here."""
     return all(type(one) in {KVCache, Windowed, ArraysCache} for one in leaves(caches))
 
 
+def state_shapes(caches: Sequence[Any]) -> list[tuple[int, ...] | None]:
+    """The shapes of all running states."""
+    states = (one for leaf in leaves(caches) if type(leaf) is ArraysCache for one in leaf.cache)
+    return [None if one is None else tuple(one.shape) for one in states]
+
+
 def for_rows(used: Any, rows: int, context_tokens: int) -> Any:
-    """A layer's cache for all rows, of the shape of one that has computed a token."""
+    """A layer's cache for all rows, of the shape of one that was used."""
     if isinstance(used, CacheList):
         return CacheList(*(for_rows(one, rows, context_tokens) for one in used.caches))
     if isinstance(used, ArraysCache):

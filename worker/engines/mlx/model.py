@@ -72,9 +72,9 @@ class Model:
         written = self.tokenizer.convert_ids_to_tokens(token)
         if token in self._silent or not isinstance(written, str):  # a row beyond the vocabulary
             return b""
-        if written in self._added:
-            return written.encode()
         if self._byte_level:
+            if written in self._added:
+                return written.encode()
             return b"".join(_BYTES.get(letter, letter.encode()) for letter in written)
         if len(written) == 6 and written.startswith("<0x") and written.endswith(">"):
             return bytes.fromhex(written[3:5])  # SentencePiece writes a byte in this way

@@ -14,7 +14,7 @@ from detect.placement.words import plural
 from detect.placement.words import size as said
 from worker.engines.batched.parts import Context, DecodeFailed
 from worker.engines.batched.rows import Rows, Trial, measure
-from worker.engines.mlx.context import Apart, Size, Together, joinable
+from worker.engines.mlx.context import Apart, Size, Together, tried
 from worker.engines.mlx.folder import check, weight_files
 from worker.engines.mlx.layers import leaves
 from worker.engines.mlx.library import Settings, no_room, on_gpu
@@ -107,23 +107,24 @@ class Opened:
 
     def _prepare(self, options: EngineOptions) -> None:
         network, size = self.model.network, self.size
-        joins, used = joinable(network)
-        wanted = _cache_bytes(used, size) if joins else 0
+        found = tried(network)
+        self.vocabulary_tokens = found.vocabulary_tokens
+        wanted = _cache_bytes(found.used, size) if found.joins else 0
         _check_room(wanted, size)
         self._settings.wire(
             options.wired_limit_bytes or self._weight_bytes + wanted + WIRED_SPARE_BYTES
         )
         self.context: Together | Apart = (
-            Together(network, size, used) if joins else Apart(network, size)
+            Together(network, size, found.used) if found.joins else Apart(network, size)
         )
         try:
-            self.rows = _measured(self.context, size)
+            self.rows = _measured(self.context, size, self.vocabulary_tokens)
         except Exception as error:  # whatever a family's own code makes of a batch
-            if not joins or no_room(error):
+            if not found.joins or no_room(error):
                 raise  # without one it would be no better
             self.context.close()
             self.context = Apart(network, size)
-            self.rows = _measured(self.context, size)
+            self.rows = _measured(self.context, size, self.vocabulary_tokens)
 
 
 def _size(model: Model, slots: int, options: EngineOptions, *, gpu: bool) -> Size:
@@ -177,13 +178,12 @@ def _refuse_beyond(wanted: int, seen: str, hint: str) -> None:
                         no_room=True)  # fmt: skip
 
 
-def _measured(context: Together | Apart, size: Size) -> Rows:
+def _measured(context: Together | Apart, size: Size, vocabulary_tokens: int) -> Rows:
     """Batch shapes, when one row's logits are those of the same tokens on the desk.
 
     Raises DecodeFailed where they are not: a family whose batches come out wrong.
     """
-    vocabulary = _vocabulary(context)
-    rows = measure(context, vocabulary, size.slots, ON_GPU if size.gpu else ON_CPU)
+    rows = measure(context, vocabulary_tokens, size.slots, ON_GPU if size.gpu else ON_CPU)
     alone, padded = _alone(context, pad=False), _alone(context, pad=rows.pad_single)
     _check_close(context, alone)
     if size.slots > 1 and rows.same and _beside_a_long_one(context, size) != padded:
@@ -192,12 +192,6 @@ def _measured(context: Together | Apart, size: Size) -> Rows:
 
 
 _PROMPT = (1, 0, 1)  # any tokens: every vocabulary has two
-
-
-def _vocabulary(context: Together | Apart) -> int:
-    context.prefill(_PROMPT, wants_logits=True)
-    context.clear_desk()
-    return int(context.desk_logits().row.shape[-1])
 
 
 def _alone(context: Context, *, pad: bool) -> bytes:

@@ -7,17 +7,20 @@ from worker.engines.mlx.model import Model
 class Template:
     """Renders and tokenises."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, vocabulary_tokens: int) -> None:
         self._model = model
+        self._vocabulary_tokens = vocabulary_tokens
         self._begin: str = model.tokenizer.bos_token or ""
         self.chat: bool = model.tokenizer.has_chat_template
         """Whether the model was made for questions; a base model continues text."""
 
     def tokens(self, system: str, prompt: str) -> tuple[int, ...]:
-        """The tokens to compute before the answer; raises Refused when rendering fails."""
+        """The tokens to compute before the answer; raises Refused."""
         text = self.render(system, prompt)
         add_special = not (self._begin and text.startswith(self._begin))  # written out already
-        return self._model.tokenize(text, add_special)
+        tokens = self._model.tokenize(text, add_special)
+        self._check(tokens)
+        return tokens
 
     def render(self, system: str, prompt: str) -> str:
         """The text to be continued. A base model's is the prompt itself, after the system's."""
@@ -37,3 +40,13 @@ class Template:
                 f"the model's chat template fails: {error}",
                 "try without --system: some templates take no system line" if system else "",
             ) from error
+
+    def _check(self, tokens: tuple[int, ...]) -> None:
+        """Refuse tokens without weights, such as a picture's: MLX checks no index."""
+        beyond = max(tokens, default=0)
+        if beyond >= self._vocabulary_tokens:
+            written = self._model.tokenizer.convert_ids_to_tokens(beyond)
+            raise Refused(
+                f"the model has no weights for {written}",
+                "leave it out of the prompt",
+            )
