@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.random_model import SHAPES, SPECIALS, TEMPLATE, Shape, byte_pairs, tensors
+from benchmarks.random_model import SHAPES, SPECIALS, TEMPLATE, Shape, byte_pairs, command, tensors
 
-TYPES = ("F32", "F16", "BF16", "8bit", "4bit")
+TYPES = ("BF16", "F32", "F16", "8bit", "4bit")
 GROUP = 32  # divides every width of SHAPES
 NAMES = {
     "token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
@@ -27,7 +27,11 @@ NAMES = {
 
 
 def write(folder: Path, shape: Shape, kind: str = "BF16", seed: int = 0, chat: bool = True) -> None:
-    """Write the model. `kind` is one of TYPES; without `chat` there is no chat template."""
+    """Write the model. `kind` is one of TYPES; without `chat` there is no chat template.
+
+    Folders have LLaMA's shape alone: none with a window.
+    """
+    assert not shape.window
     import mlx.core as mx
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,13 +126,7 @@ def tokenizer_config(shape: Shape, chat: bool) -> dict[str, Any]:
 def main() -> None:
     """Write one model's folder, named on the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.random_folder", description=__doc__)
-    parser.add_argument("shape", choices=sorted(SHAPES))
-    parser.add_argument("--type", default="BF16", choices=TYPES)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    write(given.out, SHAPES[given.shape], given.type, given.seed)
-    print(f"{given.out}: {SHAPES[given.shape].parameters:,} weights in {given.type}")
+    command(parser, write, [name for name, shape in SHAPES.items() if not shape.window], TYPES)
 
 
 if __name__ == "__main__":

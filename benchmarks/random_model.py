@@ -10,7 +10,7 @@ and the largest logits differ by a few units: sampling has real choices, as in a
 
 import argparse
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOGIT_SPREAD = 2.0  # standard deviation of the logits: some tokens likely, none certain
+TYPES = ("Q8_0", "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1")  # that gguf.quants writes
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n'"
     " + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
@@ -180,16 +181,26 @@ def tensors(shape: Shape, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]
         yield "output.weight", matrix(shape.vocabulary, shape.hidden, LOGIT_SPREAD)
 
 
-def main() -> None:
-    """Write one model file, named on the command line."""
-    parser = argparse.ArgumentParser(prog="benchmarks.random_model", description=__doc__)
-    parser.add_argument("shape", choices=sorted(SHAPES))
-    parser.add_argument("--type", default="Q8_0", help="F32, F16, Q8_0, Q4_0, … (default Q8_0)")
+def command(
+    parser: argparse.ArgumentParser,
+    writer: Callable[[Path, Shape, str, int], None],
+    shapes: Sequence[str],
+    kinds: Sequence[str],
+) -> None:
+    """Write the model that the command line names. `kinds`: of weights, the default first."""
+    parser.add_argument("shape", choices=sorted(shapes))
+    parser.add_argument("--type", default=kinds[0], choices=kinds)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    write(given.out, SHAPES[given.shape], given.type, given.seed)
+    writer(given.out, SHAPES[given.shape], given.type, given.seed)
     print(f"{given.out}: {SHAPES[given.shape].parameters:,} weights in {given.type}")
+
+
+def main() -> None:
+    """Write one model file, named on the command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.random_model", description=__doc__)
+    command(parser, write, list(SHAPES), TYPES)
 
 
 if __name__ == "__main__":

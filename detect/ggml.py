@@ -14,7 +14,7 @@ from detect.visible import entry
 KINDS = ("cpu", "gpu", "igpu", "accel", "meta")  # ggml_backend_dev_type, in its order
 RANK = {"CUDA": 0, "ROCm": 0, "HIP": 0, "Metal": 0, "MTL": 0, "SYCL": 1, "Vulkan": 2, "OpenCL": 3}
 """When one card answers through several libraries, the first of these is used."""
-CONTEXT_BYTES_MIN, CONTEXT_BYTES_MAX = 64 << 20, 1 << 30
+DRIVER_BYTES_MIN, DRIVER_BYTES_MAX = 64 << 20, 1 << 30
 """A CUDA context: 518 MiB on an H100, less on smaller cards. The engine's probe holds one while it
 asks how much is free; NVML's probe, which runs beside it, has none."""
 SAME_MEMORY_BYTES = 512 << 20
@@ -161,14 +161,16 @@ def _reached(device: Device, engine: EngineDevice) -> Device:
     sources = dict(device.sources)
     unified = device.unified or engine.kind == "igpu"
     total, free = device.total_bytes, device.free_bytes
-    context = None if unified else _context_bytes(free, engine)
+    driver = None if unified else _driver_bytes(free, engine)
     if total is None and engine.total_bytes is not None:
         total, free = engine.total_bytes, engine.free_bytes
         sources["total_bytes"] = sources["free_bytes"] = f"ggml {engine.library}"
-    elif context is not None:
-        sources["context_bytes"] = "NVML's free memory less that of ggml, whose process holds one"
+    elif driver is not None:
+        sources["driver_bytes"] = "NVML's free memory less that of ggml, whose process holds one"
     elif free is not None and engine.free_bytes is not None and engine.free_bytes < free:
-        free, total = engine.free_bytes, min(total or 0, engine.total_bytes or 0) or total
+        free = engine.free_bytes
+        if total and engine.total_bytes:  # the engine may be given a share of the card
+            total = min(total, engine.total_bytes)
         sources["free_bytes"] = f"ggml {engine.library}"
     return msgspec.structs.replace(
         device,
@@ -178,17 +180,17 @@ def _reached(device: Device, engine: EngineDevice) -> Device:
         unified=unified,
         total_bytes=total,
         free_bytes=free,
-        context_bytes=context,
+        driver_bytes=driver,
         sources=sources,
     )
 
 
-def _context_bytes(free: int | None, engine: EngineDevice) -> int | None:
+def _driver_bytes(free: int | None, engine: EngineDevice) -> int | None:
     """What the engine's probe held of the card for itself; None when that cannot be told."""
     if engine.library != "CUDA" or free is None or engine.free_bytes is None:
         return None
     held = free - engine.free_bytes
-    return held if CONTEXT_BYTES_MIN <= held <= CONTEXT_BYTES_MAX else None
+    return held if DRIVER_BYTES_MIN <= held <= DRIVER_BYTES_MAX else None
 
 
 def _vendor(device: EngineDevice) -> Vendor:

@@ -104,7 +104,7 @@ def _driver_bytes(device: Device) -> int:
         return METAL_DRIVER_BYTES
     if device.library != "CUDA":
         return DRIVER_BYTES
-    known = device.context_bytes
+    known = device.driver_bytes
     return known + CUDA_KERNELS_BYTES if known is not None else CUDA_DRIVER_BYTES
 
 

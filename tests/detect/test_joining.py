@@ -107,15 +107,15 @@ def test_what_the_engines_own_process_held_is_known_and_not_missing() -> None:
     """Its probe has the card open while it asks; NVML's has not."""
     (device,) = join([CARD], engine(seen("CUDA", free=10.5)))
     assert device.free_bytes == 11 * GIB
-    assert device.context_bytes == GIB // 2
+    assert device.driver_bytes == GIB // 2
 
 
 @pytest.mark.parametrize(("free", "believed"), [(11.5, 11), (11, 11), (9, 9)])
 def test_a_difference_that_no_context_makes_is_none(free: float, believed: int) -> None:
     (device,) = join([CARD], engine(seen("CUDA", free=free)))
-    assert (device.free_bytes, device.context_bytes) == (believed * GIB, None)
+    assert (device.free_bytes, device.driver_bytes) == (believed * GIB, None)
     (device,) = join([CARD], engine(seen("Vulkan", free=10.5)))
-    assert (device.free_bytes, device.context_bytes) == (10.5 * GIB, None)
+    assert (device.free_bytes, device.driver_bytes) == (10.5 * GIB, None)
 
 
 @pytest.mark.parametrize(

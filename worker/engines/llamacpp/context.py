@@ -169,7 +169,7 @@ class Context:
         batch.struct.n_tokens = count
         self._run(batch)
         self.desk_length += count
-        if wants_logits and isnan(self.desk_logits().max()):
+        if wants_logits and isnan(self._all_logits(1).max()):
             self._cleanse({self.desk})
             raise DecodeFailed("the model's values after the prompt are no numbers")
 
