@@ -50,6 +50,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "routed_scaling_factor": 1.0, "mla_scale_q_lora": True, "mla_scale_kv_lora": True,
         "ngram_vocab_size_ratio": 2, "hidden_size": 96,
     },
+    # a table of positions, learned one by one
+    "gpt2": {
+        "n_ctx": 512, "n_embd": 64, "n_head": 4, "n_layer": 2, "n_positions": 512,
+        "layer_norm_epsilon": 1e-5,
+    },
     # attention in chunks, whose caches MLX cannot join
     "llama4": {"text_config": {**COMMON, **LLAMA4}},
 }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from tests.worker.engines import families
 from worker.engine import Engine, Request
-from worker.engines import EngineOptions, load
+from worker.engines import EngineOptions, LoadError, load
 
 WORDS = ["apples", "boxes", "17", "house", "votes"]
 
@@ -61,3 +61,12 @@ def test_a_shared_beginning_is_taken_over_only_where_all_of_it_is_kept(
     assert run(used).all([wanted])[0].text == run(fresh).all([wanted])[0].text
     used.close()
     fresh.close()
+
+
+def test_a_context_beyond_a_table_of_positions_is_refused(tmp_path) -> None:
+    """MLX checks no index: it would read behind the table's end."""
+    path = families.write(tmp_path / "gpt2", "gpt2")
+    with pytest.raises(LoadError) as caught:
+        load("mlx", path, 2, EngineOptions(context_tokens=513))
+    assert "512 positions" in caught.value.because
+    load("mlx", path, 2, EngineOptions(context_tokens=512)).close()

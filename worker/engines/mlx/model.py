@@ -45,6 +45,12 @@ class Model:
         found = (config.get(key) for config in told for key in CONTEXT_KEYS)
         return next((value for value in found if isinstance(value, int) and value > 0), 0)
 
+    @property
+    def positions(self) -> int:
+        """How many positions it has learned one by one (GPT-2's table); 0: it computes any."""
+        tables = (one for name, one in self.network.named_modules() if name.endswith("wpe"))
+        return next((int(table.weight.shape[0]) for table in tables), 0)
+
     def tokenize(self, text: str, add_special: bool) -> tuple[int, ...]:
         """Tokens of a text in which special tokens are written out, such as <|im_start|>.
 

@@ -137,6 +137,12 @@ def _size(model: Model, slots: int, options: EngineOptions, *, gpu: bool) -> Siz
         gpu=gpu,
     )
     at_least(size.context_tokens, size.chunk, options.threads)
+    if 0 < model.positions < size.context_tokens:  # MLX would read behind the table's end
+        raise LoadError(
+            f"--context is {size.context_tokens}",
+            f"this model has learned {model.positions} positions and knows no others",
+            f"give --context {model.positions} or less",
+        )
     return size
 
 
